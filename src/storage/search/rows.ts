@@ -68,3 +68,11 @@ export const MAX_TITLES = 1_000;
 /** True if a lookup has to read the messages themselves. */
 export const isRestricted = (restrictions: Restrictions): boolean =>
   Object.values(restrictions).some((value) => value !== undefined);
+/** Least number of matching messages that are looked at for one with restrictions. */
+export const MIN_LOOKED_AT = 20_000;
+
+/** Values for the conditions of the restrictions. */
+export const allowedBy = ({ role, since = 0, until, except }: Restrictions) => ({
+  ...{ role: role ?? null, since, until: until ?? Number.MAX_SAFE_INTEGER },
+  ...(except ?? { model: null, prompt: null }),
+});

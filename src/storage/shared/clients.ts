@@ -1,7 +1,10 @@
 // Rules of clients, their subscriptions and their outboxes that hold on every engine.
+import { type SQL, sql } from "drizzle-orm";
 import { AppError } from "../../lib/errors.ts";
 import { parseSessionUri } from "../../sessions/uris.ts";
 import { MAX_SUBSCRIBED_BYTES } from "../../updates/store.ts";
+
+const { placeholder } = sql;
 
 /** The bounds of the uris below this one: "0" follows "/" in the order of bytes. */
 export const boundsBelow = (uri: string) => ({ from: `${uri}/`, to: `${uri}0` });
@@ -22,8 +25,18 @@ export function checkSubscribed({ n, bytes }: { n: number; bytes: number }, max:
     );
 }
 
+/** A client of the audience: the owner's, or of a principal that the session is shared with. */
+export const hears: SQL = sql`(clients.owner = ${placeholder("owner")} or exists (select 1 from grants
+  where grants.session_id = ${placeholder("session")} and grants.principal = clients.owner))`;
+
 /** Maximum length of an ended client's name, in characters. */
-export const SHOWN = 200;
+const SHOWN = 200;
+
+/** Columns of a client that ends. The name stays, which is shown until the cleanup deletes the row. */
+export const endedClient = {
+  ...{ endedAt: sql`${placeholder("now")}`, initialize: {}, capabilities: {} },
+  ...{ name: sql`substr(name, 1, ${SHOWN})`, version: sql`substr(version, 1, ${SHOWN})` },
+};
 
 export const tooManyClients = (maxClients: number): AppError =>
   new AppError("limit", `You have ${maxClients} programs connected: end some first.`, {

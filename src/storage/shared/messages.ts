@@ -2,6 +2,7 @@
 import { type SQL, sql, type SQLWrapper } from "drizzle-orm";
 import type { Principal } from "../../auth/principal.ts";
 import type { Message } from "../../chat/message.ts";
+import type { Answer, Turn } from "../../chat/store.ts";
 import { AppError } from "../../lib/errors.ts";
 
 /** A title may be made of messages up to this number: a system message may come first. */
@@ -13,6 +14,15 @@ export const clearedSeqOf = (session: SQLWrapper): SQL<number> =>
 
 /** A message of the session that is not cleared. The rows of a cleared history go in batches, and nobody sees them meanwhile. */
 export const uncleared = (session: SQLWrapper): SQL => sql`messages.seq > ${clearedSeqOf(session)}`;
+
+/**
+ * A message of this id that is not cleared. Nearly always nothing is cleared, and one look says so. The messages of a cleared history must not take the places of
+ * others while their rows go.
+ */
+export const unclearedIn = (id: SQLWrapper): SQL =>
+  sql`(not exists (select 1 from history_gaps where cleared_seq > 0) or not exists (select 1 from messages cleared
+    join history_gaps on history_gaps.session_id = cleared.session_id and cleared.seq <= history_gaps.cleared_seq
+    where cleared.id = ${id}))`;
 
 /** The stored message of this key, if it is the same message. @throws AppError `conflict` */
 export function sameRequest<T extends { role: string; content: string }>(
@@ -65,3 +75,13 @@ export function unanswered<T extends Message>(
   const otherAuthor = isKeyed && last?.author != null && by !== undefined && last.author !== by.id;
   return open && last.content === prompt && !otherKey && !otherAuthor ? last : undefined;
 }
+
+/** Columns of the message that answers a turn's question. */
+export const answerOf = (
+  { question, by }: Turn,
+  { content, model, inputTokens, outputTokens }: Answer,
+) => ({
+  ...({ role: "assistant", status: "complete" } as const),
+  ...{ content, model, inputTokens: inputTokens ?? null, outputTokens: outputTokens ?? null },
+  ...{ requestKey: question.requestKey, author: by?.id ?? null },
+});

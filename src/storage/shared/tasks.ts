@@ -38,8 +38,29 @@ export const taskExpired: SQL = sql`tasks.expires_at <= ${placeholder("passed")}
 /** An open task that has to fail. */
 export const taskOverdue: SQL = sql`tasks.expires_at <= ${placeholder("passed")} and tasks.finished_at is null`;
 
-/** An ended task is kept for as long as it had to end. */
-export const expiryOfEnded: SQL = sql`tasks.expires_at - tasks.created_at + ${placeholder("now")}`;
+const now = sql`${placeholder("now")}`;
+const nextRevision = sql`tasks.revision + 1`;
+
+/** Columns of a task that a new run gets. */
+export const takenTask = {
+  instanceId: sql`${placeholder("instanceId")}`,
+  attempt: sql`tasks.attempt + 1`,
+  wakeAt: null,
+};
+
+/** Columns of a task that somebody wants cancelled. */
+export const cancelledTask = { cancelRequested: true, revision: nextRevision, updatedAt: now };
+
+/** Columns of a task that ends. It is kept for as long as it had to end. */
+export const endedTask = {
+  status: sql`${placeholder("status")}`,
+  statusMessage: sql`${placeholder("statusMessage")}`,
+  result: sql`${placeholder("result")}`,
+  error: sql`${placeholder("error")}`,
+  ...{ checkpoint: null, instanceId: null, callerInstance: null, wakeAt: null },
+  ...{ revision: nextRevision, updatedAt: now, finishedAt: now },
+  expiresAt: sql`tasks.expires_at - tasks.created_at + ${placeholder("now")}`,
+};
 
 export const isOverdue = ({ expiresAt, finishedAt }: TaskRow, passed: number): boolean =>
   finishedAt === null && expiresAt !== null && expiresAt <= passed;
@@ -66,9 +87,29 @@ export const questionOfRun: SQL = sql`task_steps.task_id = ${placeholder("id")} 
 /** The answer that came before a question is closed, else none: JSON's null. */
 export const closedResult: SQL<string> = sql`coalesce(task_steps.result, 'null')`;
 
-/** The next number of a step. */
-export const nextSeq: SQL<number> = sql`(select coalesce(max(task_steps.seq), 0) + 1 from task_steps
-  where task_steps.task_id = ${placeholder("taskId")})`;
+/** Columns of a new step, which has the next number. */
+export const newStep = {
+  taskId: placeholder("taskId"),
+  name: placeholder("name"),
+  kind: placeholder("kind"),
+  seq: sql`(select coalesce(max(task_steps.seq), 0) + 1 from task_steps
+    where task_steps.task_id = ${placeholder("taskId")})`,
+  request: placeholder("request"),
+  result: placeholder("result"),
+  failures: placeholder("failures"),
+  at: placeholder("at"),
+};
+
+/** The change of a step that is recorded again. An answer stays what it is. */
+export const recordedAgain = {
+  set: {
+    request: sql`excluded.request`,
+    result: sql`excluded.result`,
+    failures: sql`excluded.failures`,
+    at: sql`excluded.at`,
+  },
+  setWhere: sql`task_steps.kind <> 'ask'`,
+};
 
 export interface TaskRow extends Task {
   arguments: unknown;

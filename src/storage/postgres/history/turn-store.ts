@@ -5,6 +5,7 @@ import type { Principal } from "../../../auth/principal.ts";
 import { type Again, askedMeanwhile } from "../../../chat/ask.ts";
 import type { HistoryStore, Turn, TurnStart } from "../../../chat/store.ts";
 import {
+  answerOf,
   claimLost,
   publicPart,
   requestKeyTaken,
@@ -62,18 +63,7 @@ export function postgresTurns(
           throw requestKeyTaken();
         if (claim.again) await turn.replace(claim);
         else await turn.setStatus(claim, "complete");
-        return publicPart(
-          await statements.add(sessionId, {
-            role: "assistant",
-            status: "complete",
-            content: answer.content,
-            model: answer.model,
-            inputTokens: answer.inputTokens ?? null,
-            outputTokens: answer.outputTokens ?? null,
-            requestKey,
-            author: by?.id ?? null,
-          }),
-        );
+        return publicPart(await statements.add(sessionId, answerOf(claim, answer)));
       }),
 
     failTurn: (claim, status) =>

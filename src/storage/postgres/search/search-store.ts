@@ -1,12 +1,18 @@
 // Search in PostgreSQL: the rows behind the shared search.
-import { and, desc, eq, type SQL, sql, type SQLWrapper } from "drizzle-orm";
+import { and, desc, eq, sql } from "drizzle-orm";
 import type { HistoryStore } from "../../../chat/store.ts";
 import { MAX_TAKEN } from "../../../sessions/store.ts";
 import { MAX_READ_BYTES, searchMessages, SHOWN_CHARACTERS } from "../../search/message-search.ts";
 import type { PartsFiller } from "../../search/parts-filler.ts";
-import { isRestricted, MAX_TITLES, type Restrictions, type SearchRows } from "../../search/rows.ts";
+import {
+  allowedBy,
+  isRestricted,
+  MAX_TITLES,
+  MIN_LOOKED_AT,
+  type SearchRows,
+} from "../../search/rows.ts";
 import { sessionAlive } from "../../shared/expiry.ts";
-import { uncleared } from "../../shared/messages.ts";
+import { uncleared, unclearedIn } from "../../shared/messages.ts";
 import type { Engine } from "../engine/engine.ts";
 import { prepared } from "../engine/statements.ts";
 import { messageColumns } from "../history/message-rows.ts";
@@ -59,31 +65,14 @@ export function searchRows(engine: Engine): SearchRows {
   };
 }
 
-/** Least number of matching messages that are looked at for one with a role or of a time. */
-const MIN_LOOKED_AT = 20_000;
 /** A pattern for texts with other characters than ASCII's. */
 const NOT_ASCII = "[^ -~]";
-
-/**
- * Nearly always nothing is cleared, and one look says so. The messages of a cleared history must not take the places of
- * others while their rows go.
- */
-const unclearedIn = (id: SQLWrapper): SQL =>
-  sql`(not exists (select 1 from history_gaps where cleared_seq > 0) or not exists (select 1 from messages cleared
-    join history_gaps on history_gaps.session_id = cleared.session_id and cleared.seq <= history_gaps.cleared_seq
-    where cleared.id = ${id}))`;
 
 /** For a row of messages. */
 const isAllowed = sql`coalesce(${messages.role} = ${placeholder("role")}::text, true)
   and ${messages.createdAt} >= ${placeholder("since")} and ${messages.createdAt} < ${placeholder("until")}
   and (${placeholder("model")}::text is null or ${messages.model} is distinct from ${placeholder("model")}::text
     and not (${messages.role} = 'user' and ${messages.content} = ${placeholder("prompt")}::text))`;
-
-/** The values of `isAllowed`. */
-const allowedBy = ({ role, since = 0, until, except }: Restrictions) => ({
-  ...{ role: role ?? null, since, until: until ?? Number.MAX_SAFE_INTEGER },
-  ...(except ?? { model: null, prompt: null }),
-});
 
 function statementsOf({ db }: Engine) {
   const among = (name: string, type: string) => sql`any(${placeholder(name)}::${sql.raw(type)}[])`;

@@ -2,7 +2,7 @@
 import { and, desc, eq, getTableColumns, sql } from "drizzle-orm";
 import type { Client, Session } from "../../../sessions/session.ts";
 import type { ClientStore } from "../../../sessions/store.ts";
-import { SHOWN } from "../../shared/clients.ts";
+import { endedClient } from "../../shared/clients.ts";
 import { clientAlive, clientExpired, sessionAlive } from "../../shared/expiry.ts";
 import type { Engine } from "../engine/engine.ts";
 import { postgresExpiring } from "../engine/expiring.ts";
@@ -239,15 +239,7 @@ function endStatements({ db }: Engine) {
         .where(temporary)
         .orderBy(sessions.id)
         .for("update"),
-    // Keeps the name, which is shown until the cleanup deletes the row.
-    client: () =>
-      db
-        .update(clients)
-        .set({
-          ...{ endedAt: sql`${placeholder("now")}`, initialize: {}, capabilities: {} },
-          ...{ name: sql`substr(name, 1, ${SHOWN})`, version: sql`substr(version, 1, ${SHOWN})` },
-        })
-        .where(byId),
+    client: () => db.update(clients).set(endedClient).where(byId),
     lockStreams: () =>
       db.select({ id: streams.id }).from(streams).where(ofClient).orderBy(streams.id).for("update"),
     temporary: () => db.delete(sessions).where(temporary),

@@ -2,6 +2,7 @@
 import { randomInt } from "node:crypto";
 import { and, asc, eq, type SQL, sql } from "drizzle-orm";
 import type { StreamRecord } from "../../../events/store.ts";
+import { recordOf } from "../../shared/streams.ts";
 import type { Engine } from "../engine/engine.ts";
 import { prepared } from "../engine/statements.ts";
 import { streams } from "../schema/schema.ts";
@@ -9,15 +10,6 @@ import { streams } from "../schema/schema.ts";
 const { placeholder } = sql;
 
 type Row = typeof streams.$inferSelect;
-
-const recordOf = ({ id, publicId, kind, lastSeq, prunedSeq, finishedAt }: Row): StreamRecord => ({
-  id: String(id),
-  publicId: String(publicId),
-  kind,
-  lastSeq,
-  prunedSeq,
-  finishedAt,
-});
 
 /** The id of a row; 0, which no row has, for a text that is no id. */
 export function rowId(id: string): number {

@@ -1,9 +1,8 @@
 // Streams in PostgreSQL. A response event and the retirement of its request are one operation, so a crash leaves either an
 // open request or a complete answer. Every write to a stream locks its row, so that its events are numbered without a hole,
 // and a process that was taken for dead stores nothing once another has taken its request over.
-import { sql } from "drizzle-orm";
 import type { StreamRecord, StreamStore } from "../../../events/store.ts";
-import { messagesOf, needsCheck, streamGone } from "../../shared/streams.ts";
+import { messagesOf, needsCheck, stale, streamGone } from "../../shared/streams.ts";
 import type { Engine } from "../engine/engine.ts";
 import { postgresExpiring } from "../engine/expiring.ts";
 import type { Usage } from "../limits/usage.ts";
@@ -12,14 +11,6 @@ import { inOutboxOrder, type OutboxRows } from "../updates/outbox-rows.ts";
 import { eventRows } from "./event-rows.ts";
 import { requestRows } from "./request-rows.ts";
 import { streamRows } from "./stream-rows.ts";
-
-const { placeholder } = sql;
-
-/** A stream without open requests that nobody has used since `oldest`. */
-const stale = sql`(streams.touched_at <= ${placeholder("oldest")}
-  and coalesce((select created_at from stream_events where stream_events.stream_id = streams.id
-    order by seq desc limit 1), 0) <= ${placeholder("oldest")}
-  and not exists (select 1 from open_requests where open_requests.stream_id = streams.id))`;
 
 /** `onEvent` is called for each written event. */
 export function postgresStreamStore(

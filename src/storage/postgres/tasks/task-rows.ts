@@ -3,16 +3,19 @@ import { and, asc, eq, sql } from "drizzle-orm";
 import { HIDDEN } from "../../shared/expiry.ts";
 import {
   answeredCount,
+  cancelledTask,
   closedResult,
   dueTask,
-  expiryOfEnded,
+  endedTask,
   heldTask,
   lostTask,
   MAX_ROWS,
-  nextSeq,
+  newStep,
   openQuestion,
   openStatus,
   questionOfRun,
+  recordedAgain,
+  takenTask,
   taskAlive,
   taskInTime,
   taskOverdue,
@@ -151,15 +154,7 @@ export function dueRows({ db }: Engine) {
 /** Statements that change tasks. Those for a run check its claim. */
 export function taskWrites({ db }: Engine) {
   return prepared({
-    take: () =>
-      db
-        .update(tasks)
-        .set({
-          instanceId: sql`${placeholder("instanceId")}`,
-          attempt: sql`tasks.attempt + 1`,
-          wakeAt: null,
-        })
-        .where(byId),
+    take: () => db.update(tasks).set(takenTask).where(byId),
     /** The lock of a run that writes: whoever claims the task waits, and comes before the next write. */
     hold: () => db.select().from(tasks).where(heldTask).for("no key update"),
     change: () =>
@@ -201,28 +196,11 @@ export function taskWrites({ db }: Engine) {
         })
         .where(heldTask),
     handOver: () => db.update(tasks).set({ callerInstance: null }).where(byId),
-    requestCancel: () =>
-      db
-        .update(tasks)
-        .set({ cancelRequested: true, revision: sql`tasks.revision + 1`, updatedAt: now })
-        .where(byId),
+    requestCancel: () => db.update(tasks).set(cancelledTask).where(byId),
     finish: () =>
       db
         .update(tasks)
-        .set({
-          status: sql`${placeholder("status")}`,
-          statusMessage: sql`${placeholder("statusMessage")}`,
-          result: sql`${placeholder("result")}`,
-          error: sql`${placeholder("error")}`,
-          checkpoint: null,
-          instanceId: null,
-          callerInstance: null,
-          wakeAt: null,
-          revision: sql`tasks.revision + 1`,
-          updatedAt: now,
-          finishedAt: now,
-          expiresAt: expiryOfEnded,
-        })
+        .set(endedTask)
         .where(and(byId, sql`tasks.finished_at is null`)),
   });
 }
@@ -233,35 +211,16 @@ export function stepWrites({ db }: Engine) {
     put: () =>
       db
         .insert(taskSteps)
-        .values({
-          taskId: placeholder("taskId"),
-          name: placeholder("name"),
-          kind: placeholder("kind"),
-          seq: nextSeq,
-          request: placeholder("request"),
-          result: placeholder("result"),
-          failures: placeholder("failures"),
-          at: placeholder("at"),
-        })
+        .values(newStep)
         .onConflictDoUpdate({
           target: [taskSteps.taskId, taskSteps.name],
-          set: {
-            request: sql`excluded.request`,
-            result: sql`excluded.result`,
-            failures: sql`excluded.failures`,
-            at: sql`excluded.at`,
-          },
-          // An answer stays what it is.
-          setWhere: sql`task_steps.kind <> 'ask'`,
+          ...recordedAgain,
         }),
     answer: () =>
       db
         .update(taskSteps)
         .set({ result: sql`${placeholder("result")}`, at: now })
-        .where(
-          sql`task_steps.task_id = ${placeholder("id")} and task_steps.name = ${placeholder("name")}
-            and task_steps.kind = 'ask' and task_steps.result is null`,
-        ),
+        .where(and(questionOfRun, openQuestion)),
     close: () =>
       db
         .update(taskSteps)

@@ -2,7 +2,7 @@
 import { and, eq, type SQL, sql } from "drizzle-orm";
 import { canonicalUri } from "../../../sessions/uris.ts";
 import type { Change, Subscription } from "../../../updates/store.ts";
-import { boundsBelow, checkSubscribed, sessionOfUri } from "../../shared/clients.ts";
+import { boundsBelow, checkSubscribed, hears, sessionOfUri } from "../../shared/clients.ts";
 import { clientAlive } from "../../shared/expiry.ts";
 import type { Engine } from "../engine/engine.ts";
 import { prepared, together } from "../engine/statements.ts";
@@ -10,10 +10,6 @@ import type { Usage } from "../limits/usage.ts";
 import { clients, subscriptions } from "../schema/schema.ts";
 
 const { placeholder } = sql;
-
-/** A client of the audience: the owner's, or of a principal that the session is shared with. */
-const hears = sql`(${clients.owner} = ${placeholder("owner")} or exists (select 1 from grants
-  where grants.session_id = ${placeholder("session")} and grants.principal = clients.owner))`;
 
 /** A subscription to one of the changed uris, or below one. */
 const fits = sql`(subscriptions.uri = any(${placeholder("uris")}::text[])

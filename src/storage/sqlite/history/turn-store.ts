@@ -5,6 +5,7 @@ import { type Again, askedMeanwhile } from "../../../chat/ask.ts";
 import type { Message } from "../../../chat/message.ts";
 import type { HistoryStore, Turn, TurnStart } from "../../../chat/store.ts";
 import {
+  answerOf,
   claimLost,
   publicPart,
   requestKeyTaken,
@@ -148,18 +149,7 @@ class TurnRows {
       throw requestKeyTaken();
     if (turn.again) this.#replace(turn);
     else this.setStatus(sessionId, question.seq, "complete");
-    return publicPart(
-      this.#messages.add(sessionId, {
-        role: "assistant",
-        status: "complete",
-        content: answer.content,
-        model: answer.model,
-        inputTokens: answer.inputTokens ?? null,
-        outputTokens: answer.outputTokens ?? null,
-        requestKey,
-        author: by?.id ?? null,
-      }),
-    );
+    return publicPart(this.#messages.add(sessionId, answerOf(turn, answer)));
   }
 
   /** @throws AppError `conflict` when the history was cleared meanwhile */

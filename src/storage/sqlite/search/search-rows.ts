@@ -4,15 +4,16 @@ import type { PartsLookup } from "../../../search/parts.ts";
 import { MAX_TAKEN } from "../../../sessions/store.ts";
 import { MAX_READ_BYTES, SHOWN_CHARACTERS } from "../../search/message-search.ts";
 import {
+  allowedBy,
   type Atom,
   isRestricted,
   type Lookup,
   MAX_TITLES,
-  type Restrictions,
+  MIN_LOOKED_AT,
   type SearchRows,
 } from "../../search/rows.ts";
 import { sessionAlive } from "../../shared/expiry.ts";
-import { uncleared } from "../../shared/messages.ts";
+import { uncleared, unclearedIn } from "../../shared/messages.ts";
 import type { Engine } from "../engine/engine.ts";
 import { lazily } from "../engine/statements.ts";
 import { messageColumns } from "../history/message-rows.ts";
@@ -23,23 +24,11 @@ const { placeholder } = sql;
 /** Maximum number of shared sessions in a search, the newest ones: each is a term of its own. */
 const MAX_SHARED = MAX_TAKEN;
 
-/** Least number of matching messages that are looked at for one with a role or of a time. */
-const MIN_LOOKED_AT = 20_000;
-
 /** Values of one placeholder, as JSON. */
 const listed = (name: string): SQL => sql`(select value from json_each(${placeholder(name)}))`;
 
 /** A pattern for texts with other characters than ASCII's. */
 const NOT_ASCII = "*[^ -~]*";
-
-/**
- * Nearly always nothing is cleared, and one look says so. The messages of a cleared history must not take the places of
- * others while their rows go.
- */
-const unclearedIn = (rowid: string): SQL =>
-  sql`(not exists (select 1 from history_gaps where cleared_seq > 0) or not exists (select 1 from messages cleared
-    join history_gaps on history_gaps.session_id = cleared.session_id and cleared.seq <= history_gaps.cleared_seq
-    where cleared.id = ${sql.raw(rowid)}))`;
 
 /** For `found.rowid`. */
 const isAllowed = sql`(select coalesce(messages.role = ${placeholder("role")}, 1)
@@ -47,12 +36,6 @@ const isAllowed = sql`(select coalesce(messages.role = ${placeholder("role")}, 1
   and (${placeholder("model")} is null or messages.model is not ${placeholder("model")}
     and not (messages.role = 'user' and messages.content = ${placeholder("prompt")}))
   from messages where messages.id = found.rowid)`;
-
-/** The values of `isAllowed`. */
-const allowedBy = ({ role, since = 0, until, except }: Restrictions) => ({
-  ...{ role: role ?? null, since, until: until ?? Number.MAX_SAFE_INTEGER },
-  ...(except ?? { model: null, prompt: null }),
-});
 
 function statements({ db }: Engine) {
   // As one JSON text: to make thousands of row objects takes longer than the search.
@@ -62,7 +45,7 @@ function statements({ db }: Engine) {
         .select({ ids: sql<string>`json_group_array(rowid)` })
         .from(
           sql`(select rowid from messages_fts where messages_fts match ${placeholder("match")}
-          and rowid < ${placeholder("below")} and ${unclearedIn("messages_fts.rowid")}
+          and rowid < ${placeholder("below")} and ${unclearedIn(sql`messages_fts.rowid`)}
           order by rowid desc limit ${placeholder("depth")})`,
         )
         .prepare(),
@@ -72,7 +55,7 @@ function statements({ db }: Engine) {
         .select({ id: sql<number>`found.rowid` })
         .from(
           sql`(select rowid from messages_fts where messages_fts match ${placeholder("match")}
-          and rowid < ${placeholder("below")} and ${unclearedIn("messages_fts.rowid")} order by rowid desc
+          and rowid < ${placeholder("below")} and ${unclearedIn(sql`messages_fts.rowid`)} order by rowid desc
           limit max(${MIN_LOOKED_AT}, 4 * ${placeholder("depth")})) as found`,
         )
         .where(isAllowed)
@@ -83,7 +66,7 @@ function statements({ db }: Engine) {
         .select({ id: sql<number>`found.rowid` })
         .from(
           sql`(select rowid from messages_fts_parts where messages_fts_parts match ${placeholder("match")}
-          and rowid < ${placeholder("below")} and ${unclearedIn("messages_fts_parts.rowid")} order by rowid desc
+          and rowid < ${placeholder("below")} and ${unclearedIn(sql`messages_fts_parts.rowid`)} order by rowid desc
           limit max(${MIN_LOOKED_AT}, 4 * ${placeholder("depth")})) as found`,
         )
         .where(isAllowed)

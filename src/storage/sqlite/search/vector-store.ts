@@ -1,14 +1,9 @@
 // Vectors of messages in SQLite. Like the second index, they grow from the newest message to newer ones, then to older ones.
 import { type SQL, sql } from "drizzle-orm";
-import type { SearchScope, VectorStore } from "../../../chat/store.ts";
-import { bytesOf, EMBEDDED_CHARACTERS, vectorOf } from "../../search/vectors.ts";
+import type { VectorStore } from "../../../chat/store.ts";
+import { bytesOf, EMBEDDED_CHARACTERS, inScope, vectorOf } from "../../search/vectors.ts";
 import type { Engine } from "../engine/engine.ts";
 import { searchRows } from "./search-rows.ts";
-
-const inScope = (scope: SearchScope): SQL =>
-  "session" in scope
-    ? sql`messages.session_id = ${scope.session}`
-    : sql`messages.session_id in (select id from sessions where owner = ${scope.principal})`;
 
 export function sqliteVectors(engine: Engine): VectorStore {
   const { db } = engine;

@@ -2,7 +2,7 @@
 import { and, desc, eq, getTableColumns, sql } from "drizzle-orm";
 import type { Client } from "../../../sessions/session.ts";
 import type { ClientStore } from "../../../sessions/store.ts";
-import { SHOWN, tooManyClients } from "../../shared/clients.ts";
+import { endedClient, tooManyClients } from "../../shared/clients.ts";
 import { clientAlive, clientEngaged, clientExpired } from "../../shared/expiry.ts";
 import type { Engine } from "../engine/engine.ts";
 import { sqliteExpiring } from "../engine/expiring.ts";
@@ -144,16 +144,7 @@ function limitStatements({ db }: Engine) {
 function endStatements({ db }: Engine) {
   const byId = eq(clients.id, placeholder("id"));
   return lazily({
-    // Keep the name, which is shown until the cleanup deletes the row.
-    end: () =>
-      db
-        .update(clients)
-        .set({
-          ...{ endedAt: sql`${placeholder("now")}`, initialize: {}, capabilities: {} },
-          ...{ name: sql`substr(name, 1, ${SHOWN})`, version: sql`substr(version, 1, ${SHOWN})` },
-        })
-        .where(byId)
-        .prepare(),
+    end: () => db.update(clients).set(endedClient).where(byId).prepare(),
     endSubscriptions: () =>
       db
         .delete(subscriptions)

@@ -2,6 +2,7 @@
 import { randomInt } from "node:crypto";
 import { and, asc, eq, getTableColumns, type SQL, sql } from "drizzle-orm";
 import type { StreamRecord } from "../../../events/store.ts";
+import { recordOf } from "../../shared/streams.ts";
 import type { Engine } from "../engine/engine.ts";
 import { lazily } from "../engine/statements.ts";
 import { streams } from "../schema/schema.ts";
@@ -13,15 +14,6 @@ export const lastSeq = sql<number>`coalesce(
   (select max(seq) from stream_events where stream_events.stream_id = streams.id), streams.pruned_seq)`;
 
 type Row = typeof streams.$inferSelect & { lastSeq: number };
-
-const recordOf = ({ id, publicId, kind, lastSeq, prunedSeq, finishedAt }: Row): StreamRecord => ({
-  id: String(id),
-  publicId: String(publicId),
-  kind,
-  lastSeq,
-  prunedSeq,
-  finishedAt,
-});
 
 export type StreamRows = ReturnType<typeof streamRows>;
 

@@ -1,8 +1,7 @@
 // Streams in SQLite. A response event and the retirement of its request are one operation, so a crash leaves either an
 // open request or a complete answer.
-import { sql } from "drizzle-orm";
 import type { Ended, RequestId, StreamStore } from "../../../events/store.ts";
-import { messagesOf, needsCheck, streamGone } from "../../shared/streams.ts";
+import { messagesOf, needsCheck, stale, streamGone } from "../../shared/streams.ts";
 import type { Engine } from "../engine/engine.ts";
 import { sqliteExpiring } from "../engine/expiring.ts";
 import type { Usage } from "../limits/usage.ts";
@@ -11,14 +10,6 @@ import type { OutboxRows } from "../updates/outbox-rows.ts";
 import { eventRows } from "./event-rows.ts";
 import { requestRows } from "./request-rows.ts";
 import { streamRows } from "./stream-rows.ts";
-
-const { placeholder } = sql;
-
-/** A stream without open requests that was last used before `oldest`. */
-const stale = sql`(streams.touched_at <= ${placeholder("oldest")}
-  and coalesce((select created_at from stream_events where stream_events.stream_id = streams.id
-    order by seq desc limit 1), 0) <= ${placeholder("oldest")}
-  and not exists (select 1 from open_requests where open_requests.stream_id = streams.id))`;
 
 /** `onEvent` is called for each written event. */
 export function sqliteStreamStore(

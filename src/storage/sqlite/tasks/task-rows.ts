@@ -2,16 +2,19 @@
 import { and, asc, eq, sql } from "drizzle-orm";
 import {
   answeredCount,
+  cancelledTask,
   closedResult,
   dueTask,
-  expiryOfEnded,
+  endedTask,
   heldTask,
   lostTask,
   MAX_ROWS,
-  nextSeq,
+  newStep,
   openQuestion,
   openStatus,
   questionOfRun,
+  recordedAgain,
+  takenTask,
   taskAlive,
   taskInTime,
   taskOverdue,
@@ -125,16 +128,7 @@ export function dueRows({ db }: Engine) {
 /** Statements that change tasks. Those for a run check its claim. */
 export function taskWrites({ db }: Engine) {
   return lazily({
-    take: () =>
-      db
-        .update(tasks)
-        .set({
-          instanceId: sql`${placeholder("instanceId")}`,
-          attempt: sql`tasks.attempt + 1`,
-          wakeAt: null,
-        })
-        .where(byId)
-        .prepare(),
+    take: () => db.update(tasks).set(takenTask).where(byId).prepare(),
     isHeld: () => db.select().from(tasks).where(heldTask).prepare(),
     change: () =>
       db
@@ -182,20 +176,7 @@ export function taskWrites({ db }: Engine) {
     finish: () =>
       db
         .update(tasks)
-        .set({
-          status: sql`${placeholder("status")}`,
-          statusMessage: sql`${placeholder("statusMessage")}`,
-          result: sql`${placeholder("result")}`,
-          error: sql`${placeholder("error")}`,
-          checkpoint: null,
-          instanceId: null,
-          callerInstance: null,
-          wakeAt: null,
-          revision: sql`tasks.revision + 1`,
-          updatedAt: now,
-          finishedAt: now,
-          expiresAt: expiryOfEnded,
-        })
+        .set(endedTask)
         .where(and(byId, sql`tasks.finished_at is null`))
         .prepare(),
   });
@@ -204,45 +185,21 @@ export function taskWrites({ db }: Engine) {
 /** Statements that change steps, or ask for a cancellation. */
 export function stepWrites({ db }: Engine) {
   return lazily({
-    requestCancel: () =>
-      db
-        .update(tasks)
-        .set({ cancelRequested: true, revision: sql`tasks.revision + 1`, updatedAt: now })
-        .where(byId)
-        .prepare(),
+    requestCancel: () => db.update(tasks).set(cancelledTask).where(byId).prepare(),
     put: () =>
       db
         .insert(taskSteps)
-        .values({
-          taskId: placeholder("taskId"),
-          name: placeholder("name"),
-          kind: placeholder("kind"),
-          seq: nextSeq,
-          request: placeholder("request"),
-          result: placeholder("result"),
-          failures: placeholder("failures"),
-          at: placeholder("at"),
-        })
+        .values(newStep)
         .onConflictDoUpdate({
           target: [taskSteps.taskId, taskSteps.name],
-          set: {
-            request: sql`excluded.request`,
-            result: sql`excluded.result`,
-            failures: sql`excluded.failures`,
-            at: sql`excluded.at`,
-          },
-          // An answer stays what it is.
-          setWhere: sql`task_steps.kind <> 'ask'`,
+          ...recordedAgain,
         })
         .prepare(),
     answer: () =>
       db
         .update(taskSteps)
         .set({ result: sql`${placeholder("result")}`, at: now })
-        .where(
-          sql`task_steps.task_id = ${placeholder("id")} and task_steps.name = ${placeholder("name")}
-            and task_steps.kind = 'ask' and task_steps.result is null`,
-        )
+        .where(and(questionOfRun, openQuestion))
         .prepare(),
     close: () =>
       db
