@@ -8,11 +8,13 @@ import type {
 import type { Context } from "hono";
 import { may } from "../auth/principal.ts";
 import type { RequestErrorCode } from "../lib/errors.ts";
+import { toJson } from "../lib/json/json.ts";
 import type { HttpAnswer, StreamAnswer } from "../mcp/calls/http-answer.ts";
 import type { PendingResponses } from "../mcp/calls/in-flight.ts";
 import { jsonAtEnd } from "../mcp/calls/json-at-end.ts";
 import type { LegacyEndpoint } from "../mcp/legacy/endpoint.ts";
 import { dropNulls } from "../mcp/messages/absent.ts";
+import { type BatchParts, splitBatch } from "../mcp/messages/batch.ts";
 import { classify, type MessageHeaders } from "../mcp/messages/classify.ts";
 import { messageFault } from "../mcp/messages/faults.ts";
 import { checkContent, readMessages } from "../mcp/messages/inbound.ts";
@@ -86,9 +88,11 @@ export class McpHandlers {
     dropNulls(body);
     if (Array.isArray(body) && body.length > 1)
       limitBatch(rate, c.get("principal").id, body.length);
-    const route = classify(messageHeaders(c), body);
-    if (route.kind === "reject") throw refusal(route, body);
-    const message = body as JSONRPCMessage | JSONRPCMessage[];
+    const { messages: valid, refused } = Array.isArray(body) ? splitBatch(body) : WHOLE;
+    const delivered = valid ?? body;
+    const route = classify(messageHeaders(c), delivered);
+    if (route.kind === "reject") throw refusal(route, delivered);
+    const message = delivered as JSONRPCMessage | JSONRPCMessage[];
     const batch = Array.isArray(message);
     const messages = batch ? message : [message];
     const scope = neededScope(messages, registry);
@@ -99,7 +103,7 @@ export class McpHandlers {
     checkContent(messages, { batch });
     const pages = pagesOf(messages, registry);
     using _ = pages === 0 ? undefined : await roomFor(inFlight, c, pages);
-    const asked = await this.#ask(c, route, message);
+    const asked = beside(refused, await this.#ask(c, route, message));
     const answer = "stream" in asked ? await this.#watched(c, asked, batch) : asked;
     countAnswer(inFlight, c, answer);
     return answer;
@@ -132,6 +136,20 @@ export class McpHandlers {
       return jsonAtEnd(stream, { batch, signal: c.req.raw.signal });
     return answer;
   }
+}
+
+/** A message that is no batch. */
+const WHOLE: Partial<BatchParts> & Pick<BatchParts, "refused"> = { refused: [] };
+
+/** The answer to a batch with the answers to its entries that were refused. */
+function beside(refused: BatchParts["refused"], answer: HttpAnswer): HttpAnswer {
+  if (refused.length === 0) return answer;
+  if ("stream" in answer) {
+    for (const one of refused) answer.stream.send(undefined, JSON.stringify(one));
+    return answer;
+  }
+  const others = answer.body === null ? [] : (JSON.parse(answer.body) as unknown[]);
+  return { ...answer, status: 200, body: toJson([...refused, ...others]) };
 }
 
 const STREAM_HEADERS = Object.freeze({

@@ -53,6 +53,47 @@ describe("a batch", () => {
     await expectIntact(client);
   });
 
+  const odd = [
+    7,
+    {},
+    { jsonrpc: "1.0", id: 8, method: "ping" },
+    { jsonrpc: "2.0", id: 9, result: 9 },
+    rpc("tools/call", { name: "no\0tool" }, 10),
+    { jsonrpc: "2.0", method: "notifications/x", params: { text: "\ud800" } },
+  ];
+  const refusals = [
+    { id: null, error: { code: -32600 } },
+    { id: null, error: { code: -32600 } },
+    { id: 8, error: { code: -32600, message: expect.stringContaining("jsonrpc") as string } },
+    { id: null, error: { code: -32600 } },
+    { id: 10, error: { code: -32602, message: expect.stringContaining("params.name") as string } },
+  ];
+
+  it("has its odd entries refused one by one, in JSON and on a stream", async () => {
+    const client = await clientWithData((await serveHere()).url, "2025-03-26");
+    const answer = await read(await client.post([...odd, ...pings]));
+    expect(answer.status).toBe(200);
+    expect(answer.messages).toMatchObject([...refusals, { id: "a" }, { id: 2, result: {} }]);
+    const quiet = await read(await client.post([odd[1], pings[1]]));
+    expect(quiet).toMatchObject({ status: 200, messages: [{ id: null }] });
+    const chat = rpc("tools/call", { name: "chat", arguments: { prompt: "What is kept?" } }, 3);
+    const streamed = await read(await client.post([...odd, chat]));
+    expect(streamed.headers.get("content-type")).toContain("event-stream");
+    expect(streamed.messages).toMatchObject([...refusals, { id: 3, result: {} }]);
+    const accept = { accept: "application/json" };
+    const whole = await read(
+      await post(client.url, [...odd, chat], { ...client.headers, ...accept }),
+    );
+    expect(whole.messages).toMatchObject([...refusals, { id: 3, result: {} }]);
+    expectRefused(await read(await client.post([7, {}])), 400, -32600, /./);
+  });
+
+  it("without a session has its odd entries refused one by one too", async () => {
+    const { url } = await serveHere();
+    const answer = await read(await post(url, [...odd, rpc("tools/list", {}, "b")]));
+    expect(answer.messages).toMatchObject([...refusals, { id: "b", result: {} }]);
+  });
+
   it.each(["2025-06-18", "2025-11-25"])("of a %s client is refused", async (version) => {
     const client = await clientWithData((await serveHere()).url, version);
     const set = rpc("tools/call", { name: "state_set", arguments: { key: "kept", value: 2 } });

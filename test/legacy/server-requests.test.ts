@@ -9,12 +9,13 @@ import { StreamableHTTPClientTransport as HttpV1 } from "@modelcontextprotocol/s
 import { CreateMessageRequestSchema } from "@modelcontextprotocol/sdk/types.js";
 import { expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
-import { defineTool } from "../../src/index.ts";
+import { defineTool, inputRequired } from "../../src/index.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { serveHere } from "../support/here.ts";
 import { INTERRUPTED } from "../support/interrupted.ts";
+import { modernHeaders, modernRequest } from "../support/modern.ts";
 import { FIXTURE, startServer } from "../support/process.ts";
-import { eventsOf, introduce, type Json, type RawClient, read, rpc } from "../support/raw.ts";
+import { eventsOf, introduce, type Json, post, type RawClient, read, rpc } from "../support/raw.ts";
 import { rows } from "../support/rows.ts";
 
 const INFO = { name: "sampler", version: "1" };
@@ -130,6 +131,44 @@ it("an answer to a question from before a restart never lands on a new question"
   const outcome = await read(await resume(client, fresh.eventId));
   expect(JSON.stringify(outcome.messages)).toContain("right");
   expect(JSON.stringify(outcome.messages)).not.toContain("stale");
+});
+
+it("a number that would change in a person's answer ends the call with its place, in either era", async () => {
+  const requestedSchema = { type: "object", properties: { n: { type: "number" } } } as const;
+  const count = inputRequired.elicit({ message: "How many?", requestedSchema });
+  const asks = defineTool({
+    ...{ name: "asks", description: "Asks for a number.", session: "none" },
+    handler: ({ inputResponses: given }) =>
+      given ? JSON.stringify(given) : inputRequired({ inputRequests: { count } }),
+  });
+  const { url } = await serveHere({ tools: [asks] });
+  const content = '{"action":"accept","content":{"n":9007199254740993}}';
+  const why = "content.n is 9007199254740993, which has more digits than a number keeps";
+
+  const capabilities = { elicitation: { form: {} } };
+  const client = await introduce(url, { capabilities });
+  const response = await client.post(rpc("tools/call", { name: "asks", arguments: {} }, 7));
+  const { message, eventId, drop } = await firstEvent(response);
+  drop();
+  const id = JSON.stringify(message["id"]);
+  const posted = await client.post(`{"jsonrpc":"2.0","id":${id},"result":${content}}`);
+  expect(posted.status).toBe(202);
+  const outcome = await read(await resume(client, eventId));
+  expect(JSON.stringify(outcome.messages)).toContain(why);
+
+  const params = { name: "asks", arguments: {}, inputResponses: 0 };
+  const request = modernRequest("tools/call", params, { capabilities });
+  const text = JSON.stringify(request).replace(
+    '"inputResponses":0',
+    `"inputResponses":{"count":${content}}`,
+  );
+  const refused = await read(await post(url, text, modernHeaders(request)));
+  expect(refused.messages).toMatchObject([{ id: 1, error: { code: -32602 } }]);
+  expect(refused.text).toContain(`inputResponses.count.${why}`);
+  const exact = await read(
+    await post(url, text.replace("9007199254740993", "1e3"), modernHeaders(request)),
+  );
+  expect(exact.text).toContain('\\"n\\":1000');
 });
 
 it("an event that is no longer stored is an explicit error, and so is another client's", async () => {

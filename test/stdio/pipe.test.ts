@@ -121,6 +121,23 @@ describe("a batch", () => {
     expect(lines()).toEqual([]);
   });
 
+  it("has its odd entries refused one by one", async () => {
+    const { send, received, lines, answer, turn } = await pipe();
+    send([7, { jsonrpc: "1.0", id: 8, method: "ping" }, ...batch(2)]);
+    await turn();
+    expect(received).toEqual(batch(2));
+    expect(lines()).toEqual([]);
+    await answer(2);
+    const refusals = [
+      { id: null, error: { code: -32600 } },
+      { id: 8, error: { code: -32600 } },
+    ];
+    expect(lines()).toMatchObject([[...refusals, { id: 2, result: {} }]]);
+    send([7, { jsonrpc: "2.0", method: "notifications/initialized" }]);
+    await turn();
+    expect(lines()).toMatchObject([[refusals[0]]]);
+  });
+
   it("behind an introduction waits for its answer", async () => {
     const { send, received, lines, answer, turn } = await pipe({ version: "" });
     send(initialize({ protocolVersion: "2024-11-05" }));
@@ -136,7 +153,7 @@ describe("a batch", () => {
   const claim = { "io.modelcontextprotocol/protocolVersion": "2026-07-28" };
   it.each([
     ["is empty", [], {}, /empty/],
-    ["has what is no message", [...batch(2), {}], {}, /invalid/],
+    ["has no message at all", [{}, 7], {}, /invalid/],
     ["has more than 100", batch(...Array(101).keys()), { maxBytes: 100_000 }, /at most 100/],
     ["has an id twice", batch(2, 2), {}, /same id/],
     ["introduces somebody", [initialize()], {}, /initialize/],

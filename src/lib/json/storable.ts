@@ -29,6 +29,22 @@ export function checkStorable(name: string, value: unknown): void {
   if (fault !== undefined) throw new AppError("invalid", fault);
 }
 
+/** The fault of a number in a value that JavaScript would change, as `unstorable` tells it. */
+export function inexact(name: string, value: unknown): string | undefined {
+  const fault = inexactIn(value);
+  return fault && `${placeOf(name, fault.path)} ${fault.reason}`;
+}
+
+function inexactIn(value: unknown): Fault | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  if (isWrittenNumber(value)) return no(whyInexact(value));
+  for (const [key, member] of Object.entries(value)) {
+    const fault = inexactIn(member);
+    if (fault !== undefined) return within(Array.isArray(value) ? Number(key) : key, fault);
+  }
+  return undefined;
+}
+
 /** A copy whose texts and keys are passed through `storable`. */
 export function storableValue(value: unknown, onReplaced: (count: number) => void): unknown {
   if (typeof value === "string") return storable(value, onReplaced);

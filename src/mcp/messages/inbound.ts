@@ -2,8 +2,9 @@
 import type { JSONRPCMessage } from "@modelcontextprotocol/server";
 import { mayHaveInexact, parseExactly } from "../../lib/json/exact-numbers.ts";
 import { isDeep } from "../../lib/json/json.ts";
-import { unstorable } from "../../lib/json/storable.ts";
+import { inexact, unstorable } from "../../lib/json/storable.ts";
 import { RequestError } from "../../protocol/errors.ts";
+import { RPC } from "../../protocol/json-rpc.ts";
 
 const CALL = "tools/call";
 
@@ -25,8 +26,8 @@ export function readMessages(bytes: ArrayBuffer | Uint8Array, maxDepth: number):
 }
 
 /**
- * Parses like `JSON.parse`, but keeps numbers in a tool's arguments exact: tools refuse numbers that cannot be stored
- * exactly. Other numbers, such as in `_meta`, are never stored.
+ * Parses like `JSON.parse`, but keeps numbers in a tool's arguments and in answers of a person or a model exact: those that
+ * cannot be stored exactly are refused. Other numbers, such as in `_meta`, are never stored.
  * @throws SyntaxError
  */
 function parseMessages(json: string): unknown {
@@ -36,14 +37,32 @@ function parseMessages(json: string): unknown {
   const both = Array.isArray(body)
     ? body.map((one: unknown, at) => [one, exact[at]])
     : [[body, exact]];
-  for (const [message, read] of both as [CallRequest, CallRequest][]) {
-    if (message?.method === CALL && message.params?.arguments !== undefined)
-      message.params.arguments = read!.params!.arguments;
+  for (const [message, read] of both as [Message | null, Message | null][]) {
+    if (message?.method === CALL) keep(message, read!, "arguments");
+    if (typeof message?.method === "string") keep(message, read!, "inputResponses");
+    else if (message?.result) refuseInexact(message, read!.result!);
   }
   return body;
 }
 
-type CallRequest = { method?: unknown; params?: { arguments?: unknown } } | null;
+interface Message {
+  method?: unknown;
+  params?: Record<string, unknown>;
+  result?: { content?: unknown };
+  error?: object;
+}
+
+function keep(message: Message, { params: read }: Message, field: string): void {
+  if (message.params?.[field] !== undefined) message.params[field] = read![field];
+}
+
+/** Makes an answer whose content would change an error: answers get no answer, but their call tells of it. */
+function refuseInexact(message: Message, { content }: NonNullable<Message["result"]>): void {
+  const fault = inexact("result.content", content);
+  if (fault === undefined) return;
+  delete message.result;
+  message.error = { code: RPC.invalidParams, message: fault };
+}
 
 /**
  * Refuses a message or a batch whose texts cannot be stored.
@@ -62,7 +81,7 @@ export function checkContent(
 
 /**
  * The reason to refuse a message with NUL or a lone surrogate in names, addresses or texts, with the field. Tools
- * check their arguments themselves. Answers of a model or a person are not checked here.
+ * check their arguments themselves. Of a model's or a person's answers, only the numbers are checked here.
  */
 export function contentFault(message: JSONRPCMessage): string | undefined {
   if (!("method" in message)) return undefined;
@@ -70,8 +89,9 @@ export function contentFault(message: JSONRPCMessage): string | undefined {
   const fault = unstorable("method", method) ?? ("id" in message && unstorable("id", message.id));
   if (fault) return fault;
   for (const [name, value] of Object.entries(params)) {
-    if (name === "inputResponses" || (name === "arguments" && method === CALL)) continue;
-    const inside = unstorable("params", { [name]: value });
+    if (name === "arguments" && method === CALL) continue;
+    const isAnswer = name === "inputResponses";
+    const inside = isAnswer ? inexact(name, value) : unstorable("params", { [name]: value });
     if (inside !== undefined) return inside;
   }
   return undefined;

@@ -15,7 +15,7 @@ import { toJson } from "../../lib/json/json.ts";
 import { RequestError, rpcErrorOf } from "../../protocol/errors.ts";
 import { isAnswer, isNotification, isRequest, requestIdOf } from "../../protocol/json-rpc.ts";
 import { dropNulls } from "../messages/absent.ts";
-import { checkBatch, checkRevision } from "../messages/batch.ts";
+import { type BatchParts, checkBatch, checkRevision, splitBatch } from "../messages/batch.ts";
 import { messageFault } from "../messages/faults.ts";
 import { checkContent, contentFault, readMessages } from "../messages/inbound.ts";
 import { Lines } from "./lines.ts";
@@ -34,7 +34,7 @@ export interface PipeOptions {
 /** A batch, whose answers go out as one line when they are complete. */
 interface Batch {
   awaited: Set<RequestId>;
-  answers: JSONRPCMessage[];
+  answers: object[];
 }
 
 export class PipeTransport implements Transport {
@@ -121,7 +121,7 @@ export class PipeTransport implements Transport {
 
   #receive(body: unknown): void {
     if (this.#introduction !== undefined) this.#held.push(body);
-    else if (Array.isArray(body)) this.#receiveBatch(body as JSONRPCMessage[]);
+    else if (Array.isArray(body)) this.#receiveBatch(splitBatch(body));
     else {
       const message = messageOf(body);
       checkContent([message], { batch: false });
@@ -138,11 +138,13 @@ export class PipeTransport implements Transport {
     if (batch) void this.#endOf(id, batch).catch(this.#onError);
   }
 
-  #receiveBatch(messages: JSONRPCMessage[]): void {
+  #receiveBatch({ messages: valid, refused }: BatchParts): void {
+    const messages = valid as JSONRPCMessage[];
     this.#checkBatch(messages);
     const ids = messages.filter(isRequest).map(({ id }) => id);
-    const batch: Batch = { awaited: new Set(ids), answers: [] };
+    const batch: Batch = { awaited: new Set(ids), answers: refused };
     for (const id of ids) this.#batches.set(id, batch);
+    if (ids.length === 0 && refused.length > 0) this.#write(refused).catch(this.#onError);
     for (const message of messages) this.#deliver(message);
   }
 
