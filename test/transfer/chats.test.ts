@@ -19,6 +19,16 @@ it("Gemini: tables stay tables", async () => {
   ]);
 });
 
+it("Gemini: an answer of more elements than the reader can take comes in as its text", async () => {
+  const asked = (html: string): Promise<string[]> => read(file(entry("Prompted When?", html)));
+  const nested = "<ul><li>".repeat(2_400);
+  expect((await asked(`${nested}Ebb &amp; flow`)).slice(2)).toEqual(["assistant: Ebb & flow"]);
+  const many = "<p><b>Ebb</b></p>".repeat(2_501);
+  const ebbs = Array.from({ length: 2_501 }, () => "Ebb").join("\n");
+  expect((await asked(many)).slice(2)).toEqual([`assistant: ${ebbs}`]);
+  expect((await asked(`<p><b>Ebb</b></p>`)).slice(2)).toEqual(["assistant: **Ebb**"]);
+});
+
 it("Gemini: questions of other languages, a canvas, and no notes; what cannot be told is counted", async () => {
   const content = file(
     entry("Eingegebener Prompt: Wann ist Flut?", "<p>Mittags</p>", { header: "Gemini-Apps" }),

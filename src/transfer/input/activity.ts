@@ -85,8 +85,8 @@ const NAMES: Readonly<Record<string, string>> = {
   ...{ amp: "&", lt: "<", gt: ">", quot: '"', apos: "'", nbsp: "\u00a0", emsp: "\u2003" },
 };
 
-/** The text of a part without tags. */
-const plainText = (html: string): string =>
+/** The text of HTML, without tags. */
+export const plainText = (html: string): string =>
   html
     .replace(/<[^<>]*>/g, "")
     .replace(/&(?:#(\d{1,7})|#x([0-9a-f]{1,6})|(\w{2,5}));/gi, (whole, decimal, hex, name) => {

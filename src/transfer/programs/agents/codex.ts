@@ -114,7 +114,7 @@ function promptIn(text: string): string[] {
   const request = /^# Context from my IDE/.test(text) ? text.indexOf(REQUEST) : -1;
   return request === -1
     ? ownWords(
-        text.replace(/^# AGENTS\.md instructions for [^\n]*\s*(?=<INSTRUCTIONS>)/, ""),
+        text.replace(/^# AGENTS\.md instructions for [^\n]*\n\s*(?=<INSTRUCTIONS>)/, ""),
         ADDED,
       )
     : wordsOf(text.slice(request + REQUEST.length).trim());

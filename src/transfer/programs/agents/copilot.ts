@@ -107,6 +107,6 @@ function noteIn(part: Fields): string | undefined {
   // A link to a file has no text of its own.
   const line = about
     .find(Boolean)
-    ?.replace(/\[\]\(([^)]*)\)/g, (_, link: string) => projectOf(link) ?? "");
+    ?.replace(/\[\]\(([^)[]*)\)/g, (_, link: string) => projectOf(link) ?? "");
   return callNote(toolId, { description: line });
 }

@@ -1,7 +1,7 @@
 // Gemini's part of Google's Takeout, MyActivity.json or MyActivity.html: a list of questions with their answers as HTML, the newest first. It
 // names no conversations, so the questions of a day (UTC) are one.
-import type Turndown from "turndown";
 import type { Records } from "../../input/records.ts";
+import { Pace } from "../../pace.ts";
 import {
   type Fields,
   fieldsOf,
@@ -12,6 +12,7 @@ import {
   timeOf,
   wordsOf,
 } from "../fields.ts";
+import { htmlReader } from "../html.ts";
 import { type Context, type Conversation, type Message, nameOf, type Program } from "../program.ts";
 import { filesText } from "../texts.ts";
 
@@ -44,17 +45,19 @@ async function* conversations(
     }
   }
   const toMarkdown = await htmlReader();
+  const pace = new Pace();
   for (const [day, entries] of days) {
     const inOrder = entries.toSorted((a, b) => a.at - b.at);
     const named = { number: inOrder[0]!.number, id: day, title: `Gemini, ${day}` };
+    const messages: Message[] = [];
+    for (const { at, number, record } of inOrder) {
+      await pace.step();
+      const told = (reason: string): void => skip(named, `${number}`, reason);
+      messages.push(...toMessages(record, at, { toMarkdown, skip: told }));
+    }
     yield {
       ...{ ...named, system: null, createdAt: inOrder[0]!.at, lastActiveAt: inOrder.at(-1)!.at },
-      messages: inOrder.flatMap(({ at, number, record }) =>
-        toMessages(record, at, {
-          toMarkdown,
-          skip: (reason) => skip(named, `${number}`, reason),
-        }),
-      ),
+      messages,
     };
   }
 }
@@ -101,42 +104,4 @@ function toMessages(
     ...message("user", [...wordsOf(question ?? text), ...filesText(names)]),
     ...message("assistant", answer),
   ];
-}
-
-async function htmlReader(): Promise<(html: string) => string> {
-  const { default: Reader } = await import("turndown");
-  const reader = new Reader({
-    headingStyle: "atx",
-    codeBlockStyle: "fenced",
-    bulletListMarker: "-",
-    blankReplacement: (_, node) => (CELL.has(node.nodeName) ? " |" : isBlock(node) ? "\n\n" : ""),
-  });
-  tablesIn(reader);
-  return (html) => reader.turndown(html).trim();
-}
-
-const CELL: ReadonlySet<string> = new Set(["TH", "TD"]);
-
-const isBlock = (node: object): boolean => "isBlock" in node && node.isBlock === true;
-
-/** Tables of Markdown; a cell is a line. */
-function tablesIn(reader: Turndown): void {
-  reader.addRule("cell", {
-    filter: ["th", "td"],
-    replacement: (text) =>
-      ` ${text
-        .trim()
-        .replace(/\s*\n\s*/g, " ")
-        .replaceAll("|", "\\|")} |`,
-  });
-  reader.addRule("row", { filter: "tr", replacement: (cells) => `|${cells.trimEnd()}\n` });
-  reader.addRule("rows", { filter: ["thead", "tbody", "tfoot"], replacement: (rows) => rows });
-  reader.addRule("table", {
-    filter: "table",
-    replacement(rows) {
-      const [first = "", ...others] = rows.trim().split(/\n+/);
-      const columns = first.match(/(?<!\\)\|/g)?.length ?? 1;
-      return `\n\n${[first, `|${" --- |".repeat(columns - 1)}`, ...others].join("\n")}\n\n`;
-    },
-  });
 }
