@@ -7,43 +7,17 @@ import { AppError } from "../lib/errors.ts";
 import { commandLine } from "../lib/text/command-line.ts";
 import { VERSION } from "../version.ts";
 import { addAccessCommands } from "./access-commands.ts";
-import type { BackupFlags, CopyFlags } from "./commands/backup.ts";
-import type { CleanupFlags } from "./commands/cleanup.ts";
 import type { ConsoleFlags } from "./commands/console.ts";
-import type { MoveFlags } from "./commands/move.ts";
 import { complete, completionScript, type Shell, SHELLS } from "./completion.ts";
 import type { ConnectFlags } from "./connect/connect.ts";
-import type { DoctorFlags } from "./doctor/doctor.ts";
-import { onlyOf, readCount, withHelp } from "./help.ts";
+import { addDataCommands } from "./data-commands.ts";
+import { onlyOf, withHelp } from "./help.ts";
 import { addSessionCommands } from "./sessions/commands.ts";
-import { settingsOf, withAllSettings, withSettings } from "./setting-flags.ts";
+import { HTTP_ONLY, settingsOf, withAllSettings, withDataSettings } from "./setting-flags.ts";
 import type { SetupFlags } from "./setup.ts";
 import { addTaskCommands } from "./tasks/commands.ts";
 import type { Terminal } from "./terminal/terminal.ts";
 import { addToolCommands } from "./tool-commands.ts";
-
-/** Settings of every command that opens the database. */
-const DATA: readonly SettingName[] = ["data-dir", "database-url", "log-level"];
-
-const CLEANUP: readonly SettingName[] = [
-  ...([
-    "data-dir",
-    "database-url",
-    "max-age",
-    "client-age",
-    "stream-grace",
-    "cleanup-interval",
-  ] as const),
-  ...(["durability", "log-level"] as const),
-];
-
-/** Settings without a meaning for a client on standard input and output. */
-const HTTP_ONLY: readonly SettingName[] = [
-  ...(["host", "port", "public-url", "allowed-hosts", "cors-origins"] as const),
-  ...(["insecure-no-auth", "auth-server", "auth-issuer", "auth-audience", "max-body"] as const),
-  ...(["max-calls-per-minute", "max-concurrent-calls", "max-connections", "max-streams"] as const),
-  ...(["live-clients", "console", "auth-plain-jwt"] as const),
-];
 
 /** Settings that decide a client's configuration. */
 const ADDRESS: readonly SettingName[] = [
@@ -60,14 +34,6 @@ Exit codes:
   1    not done, and the reason is on standard error; or the doctor found a problem
   70   a defect of Holdfast
   130  stopped by Ctrl+C or Ctrl+D at a question, or by the second Ctrl+C`;
-
-const BACKUP_HELP = `
-FILE may be a folder: the file in it is then holdfast-TIME.db, and --keep 14 deletes all but the newest
-14 of that naming. A link is written through; a pipe or a device is refused.`;
-
-const MOVE_HELP = `
-Stop all servers first. The data are copied and compared; the place where they were keeps them. Clients go
-on with the same ids once a server runs on the new place.`;
 
 const CONNECT_HELP = `
 Without a program, it lists the clients that it knows. The key is read from HOLDFAST_API_KEY.`;
@@ -151,70 +117,13 @@ export function createProgram(terminal: Terminal): Command {
       (await import("./commands/stdio.ts")).stdio(settingsOf(flags), flags, terminal),
     );
 
-  withSettings(
-    program.command("cleanup").description("delete expired sessions, clients and streams"),
-    CLEANUP,
-  )
-    .option("--dry-run", "only show what would be deleted")
-    .option("--yes", "also delete what the last run kept, without asking")
-    .option("--json", "print JSON")
-    .action(async (flags: CleanupFlags) =>
-      (await import("./commands/cleanup.ts")).cleanup(settingsOf(flags), flags, terminal),
-    );
+  addDataCommands(program, terminal);
 
-  withSettings(
-    program
-      .command("backup <file>")
-      .description("copy the database to one file while the server runs"),
-    ["data-dir", "database-url"],
-  )
-    .option("--force", "replace an existing file")
-    .option(
-      "--keep <number>",
-      "in a folder: delete all but this number of its backups",
-      readCount("keep"),
-    )
-    .option("--json", "print JSON")
-    .addHelpText("after", BACKUP_HELP)
-    .action(async (file: string, flags: BackupFlags) =>
-      (await import("./commands/backup.ts")).backup(settingsOf(flags), file, flags, terminal),
-    );
-
-  withSettings(program.command("restore <file>").description("replace the database by a backup"), [
-    "data-dir",
-    "database-url",
-  ])
-    .option("--force", "replace an existing database; a copy of it is kept")
-    .option("--json", "print JSON")
-    .action(async (file: string, flags: CopyFlags) =>
-      (await import("./commands/restore.ts")).restore(settingsOf(flags), file, flags, terminal),
-    );
-
-  withSettings(
-    program
-      .command("move")
-      .description("copy everything to PostgreSQL, or from there to a data folder"),
-    ["data-dir", "database-url"],
-  )
-    .requiredOption("--to <place>", "address of an empty database, or a new data folder")
-    .option("--json", "print JSON")
-    .addHelpText("after", MOVE_HELP)
-    .action(async (flags: MoveFlags) =>
-      (await import("./commands/move.ts")).move(settingsOf(flags), flags, terminal),
-    );
-
-  withAllSettings(program.command("doctor").description("check settings, data folder and database"))
-    .option("--fix", "repair file rights and a log that has grown")
-    .option("--json", "print JSON")
-    .action(async (flags: DoctorFlags) =>
-      (await import("./doctor/doctor.ts")).doctor(settingsOf(flags), flags, terminal),
-    );
-
-  withSettings(
+  withDataSettings(
     program
       .command("connect [program]")
       .description("print or write a client's configuration for this server"),
-    [...DATA, ...ADDRESS],
+    ...ADDRESS,
   )
     .option("--name <name>", "the session that the client works in", HOME)
     .option("--url <address>", "the server's address, if the settings do not give it")
@@ -226,11 +135,11 @@ export function createProgram(terminal: Terminal): Command {
       (await import("./connect/connect.ts")).connect(settingsOf(flags), name, flags, terminal),
     );
 
-  withSettings(
+  withDataSettings(
     program
       .command("console")
       .description("print the address of the console, or a link that signs in"),
-    [...DATA, ...ADDRESS],
+    ...ADDRESS,
   )
     .option("--principal <name>", "the principal that the link signs in as", LOCAL.id)
     .option("--scope <scope>", "what the browser may do: read, write or admin")
@@ -239,9 +148,8 @@ export function createProgram(terminal: Terminal): Command {
       (await import("./commands/console.ts")).printConsole(settingsOf(flags), flags, terminal),
     );
 
-  withSettings(
+  withDataSettings(
     program.command("setup").description("set up sign-in at a public address, and wait for it"),
-    DATA,
   )
     .option("--public-url <url>", "name or https address of this server; asked for without it")
     .option("--principal <name>", "who you are: conversations belong to this name")
@@ -250,30 +158,12 @@ export function createProgram(terminal: Terminal): Command {
     .action(async (flags: SetupFlags) =>
       (await import("./setup.ts")).setup(settingsOf(flags), flags, terminal),
     );
-  addAccessCommands(
-    program,
-    {
-      withSettings: (command, ...more) => withSettings(command, [...DATA, ...more]),
-      settingsOf,
-    },
-    terminal,
-  );
-  addTaskCommands(
-    program,
-    {
-      withSettings: (command, ...more) => withSettings(command, [...DATA, ...more]),
-      settingsOf,
-    },
-    terminal,
-  );
+  addAccessCommands(program, terminal);
+  addTaskCommands(program, terminal);
   addSessionCommands(
     program
       .command("sessions")
       .description("the stored conversations: list, show, search, change, move, delete"),
-    {
-      withSettings: (command, ...more) => withSettings(command, [...DATA, ...more]),
-      settingsOf,
-    },
     terminal,
   );
 
@@ -287,18 +177,11 @@ export function createProgram(terminal: Terminal): Command {
     .addArgument(onlyOf(new Argument("<shell>", "your shell"), "shell", SHELLS))
     .addHelpText("after", COMPLETION_HELP)
     .action((shell: Shell) => terminal.print(completionScript(shell)));
-  withSettings(program.command("complete [words...]", { hidden: true }), DATA).action(
+  withDataSettings(program.command("complete [words...]", { hidden: true })).action(
     (words: string[]) => printCompletions(program, words, terminal),
   );
 
-  addToolCommands(
-    program,
-    {
-      withSettings: (command) => withAllSettings(command, HTTP_ONLY),
-      settingsOf,
-    },
-    terminal,
-  );
+  addToolCommands(program, terminal);
 
   return program;
 }

@@ -9,6 +9,17 @@ import {
 } from "../config/config.ts";
 import { commandLine } from "../lib/text/command-line.ts";
 
+/** Settings of every command that opens the database. */
+const DATA: readonly SettingName[] = ["data-dir", "database-url", "log-level"];
+
+/** Settings without a meaning for a client on standard input and output. */
+export const HTTP_ONLY: readonly SettingName[] = [
+  ...(["host", "port", "public-url", "allowed-hosts", "cors-origins"] as const),
+  ...(["insecure-no-auth", "auth-server", "auth-issuer", "auth-audience", "max-body"] as const),
+  ...(["max-calls-per-minute", "max-concurrent-calls", "max-connections", "max-streams"] as const),
+  ...(["live-clients", "console", "auth-plain-jwt"] as const),
+];
+
 const ALL_HELP = `
 Every setting is an environment variable too: --max-age is HOLDFAST_MAX_AGE. A flag beats its variable.
 --model-url is also OPENAI_BASE_URL; --model-key is also OPENAI_API_KEY or ANTHROPIC_API_KEY.`;
@@ -30,6 +41,10 @@ export function withSettings(command: Command, names: readonly SettingName[]): C
   for (const name of names) command.addOption(flagOf(name).helpGroup("Settings:"));
   return command.addHelpText("after", fewHelp);
 }
+
+/** Add the flags of the data, and those of `more`. */
+export const withDataSettings = (command: Command, ...more: readonly SettingName[]): Command =>
+  withSettings(command, [...DATA, ...more]);
 
 function flagOf(name: SettingName): Option {
   const { kind, help, default: value, without }: Setting<unknown> = settings[name];

@@ -5,6 +5,7 @@ import { asTexts, loadConfig, type Settings } from "../../config/config.ts";
 import { library } from "../../holdfast.ts";
 import { AppError } from "../../lib/errors.ts";
 import { parseExactly } from "../../lib/json/exact-numbers.ts";
+import { isObject } from "../../lib/json/objects.ts";
 import { commandLine } from "../../lib/text/command-line.ts";
 import { reserveStandardOutput } from "../../mcp/stdio/standard-streams.ts";
 import { faultOf } from "../../tool-files/modules.ts";
@@ -116,7 +117,7 @@ async function withTools<T>(
   const output = reserveStandardOutput(); // keep output of tools out of the command's own
   try {
     const config = loadConfig({ flags: asTexts(settings), env: process.env });
-    const app = await buildApp({ config, library, ...onToolFault({ warn } as Terminal) });
+    const app = await buildApp({ config, library, ...onToolFault({ warn }) });
     try {
       await app.start();
       return await use(app);
@@ -135,7 +136,7 @@ function parseArguments(text: string): object {
   } catch (error) {
     throw new AppError("start", `The arguments are not JSON: ${(error as Error).message}.`);
   }
-  if (typeof args !== "object" || args === null || Array.isArray(args))
+  if (!isObject(args))
     throw new AppError("start", 'The arguments are a JSON object, such as {"key":"a"}.');
   return args;
 }

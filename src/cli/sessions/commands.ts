@@ -1,11 +1,12 @@
 // `holdfast sessions`: its commands and their flags.
 import { type Command, Option } from "commander";
 import { ROLES } from "../../chat/message.ts";
-import type { SettingName, Settings } from "../../config/config.ts";
+import type { SettingName } from "../../config/config.ts";
 import { expectedError } from "../../lib/text/expected.ts";
 import type { Clearable } from "../../sessions/store.ts";
 import { FORMATS } from "../../transfer/formats/format.ts";
 import { onlyOf, readCount } from "../help.ts";
+import { settingsOf, withDataSettings } from "../setting-flags.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import type { ChangeFlags, GiveFlags } from "./change.ts";
 import type { DeleteFlags } from "./delete.ts";
@@ -14,13 +15,6 @@ import type { ImportFlags } from "./import.ts";
 import type { ListFlags } from "./list.ts";
 import type { SearchFlags } from "./search.ts";
 import type { ShowFlags } from "./show.ts";
-
-/** Conversion of settings to flags and back. */
-export interface SettingFlags {
-  /** Add the flags of the data folder, and those of `more`. */
-  withSettings(command: Command, ...more: SettingName[]): Command;
-  settingsOf(flags: object): Settings;
-}
 
 const LIMITS: readonly SettingName[] = [
   ...(["max-sessions", "max-messages", "max-message", "max-keys", "max-value"] as const),
@@ -54,12 +48,8 @@ that has grown here stays as it is; a session that differs is reported as a conf
 
 The import counts as the last activity of a session, so that old ones do not expire at once. All other times are kept. A session whose name is taken is imported without its name.`;
 
-export function addSessionCommands(
-  sessions: Command,
-  { withSettings, settingsOf }: SettingFlags,
-  terminal: Terminal,
-): void {
-  withSettings(
+export function addSessionCommands(sessions: Command, terminal: Terminal): void {
+  withDataSettings(
     sessions.command("list").description("list the sessions, the last used first"),
     "max-age",
   )
@@ -72,7 +62,7 @@ export function addSessionCommands(
       (await import("./list.ts")).listSessions(settingsOf(flags), flags, terminal),
     );
 
-  withSettings(
+  withDataSettings(
     sessions.command("show <session>").description("print a conversation for reading"),
     "max-age",
   )
@@ -87,7 +77,7 @@ export function addSessionCommands(
       (await import("./show.ts")).showSession(settingsOf(flags), session, flags, terminal),
     );
 
-  withSettings(
+  withDataSettings(
     sessions.command("export [sessions...]").description("write sessions to a file or a pipe"),
     "max-age",
   )
@@ -103,7 +93,7 @@ export function addSessionCommands(
       (await import("./export.ts")).exportSessions(settingsOf(flags), refs, flags, terminal),
     );
 
-  withSettings(
+  withDataSettings(
     sessions.command("import <files...>").description("import sessions from files"),
     ...LIMITS,
     "max-age",
@@ -125,9 +115,9 @@ export function addSessionCommands(
       (await import("./import.ts")).importFiles(settingsOf(flags), files, flags, terminal),
     );
 
-  addChanges(sessions, { withSettings, settingsOf }, terminal);
+  addChanges(sessions, terminal);
 
-  withSettings(
+  withDataSettings(
     sessions.command("delete <sessions...>").description("delete sessions with all their data"),
     "max-age",
   )
@@ -140,18 +130,17 @@ export function addSessionCommands(
 }
 
 /** Add the commands that change single sessions. */
-function addChanges(
-  sessions: Command,
-  { withSettings, settingsOf }: SettingFlags,
-  terminal: Terminal,
-): void {
+function addChanges(sessions: Command, terminal: Terminal): void {
   const changing = (usage: string, description: string): Command =>
-    withSettings(sessions.command(usage).description(description), "max-age")
+    withDataSettings(sessions.command(usage).description(description), "max-age")
       .addOption(whose())
       .option("--json", "print JSON")
       .addHelpText("after", `\n${NAMES}`);
 
-  withSettings(sessions.command("search [words...]").description("search the messages"), "max-age")
+  withDataSettings(
+    sessions.command("search [words...]").description("search the messages"),
+    "max-age",
+  )
     .option("--session <session>", "only in this session")
     .addOption(onlyOf(new Option("--role <role>", "only messages of this role"), "role", ROLES))
     .option("--after <date>", "only messages since this day or time")

@@ -23,7 +23,7 @@ export interface Terminal {
 }
 
 /** Report faulty files of tools on standard error. */
-export const onToolFault = ({ warn }: Terminal) => ({
+export const onToolFault = ({ warn }: Pick<Terminal, "warn">) => ({
   onToolFault: (line: string) => warn(`holdfast: ${line}`),
 });
 
