@@ -48,6 +48,16 @@ export class Operator {
     });
   }
 
+  /** All sessions of `list`, read page by page. */
+  async *all(principal?: string): AsyncGenerator<Session> {
+    let cursor: string | undefined;
+    do {
+      const page = await this.list(principal, { limit: PAGE, cursor });
+      yield* page.sessions;
+      cursor = page.nextCursor;
+    } while (cursor !== undefined);
+  }
+
   /** Finds any session by its id, the principal's session by its name, or a session by a unique beginning of its id. */
   async find(text: string, principal: string): Promise<Session | undefined> {
     const { store } = this.#parts;
@@ -59,12 +69,7 @@ export class Operator {
   async #byBeginning(text: string): Promise<Session | undefined> {
     if (!BEGINNING.test(text)) return undefined;
     const found: Session[] = [];
-    let cursor: string | undefined;
-    do {
-      const page = await this.list(undefined, { limit: PAGE, cursor });
-      found.push(...page.sessions.filter(({ id }) => id.startsWith(text)));
-      cursor = page.nextCursor;
-    } while (cursor !== undefined);
+    for await (const session of this.all()) if (session.id.startsWith(text)) found.push(session);
     if (found.length > 1)
       throw new AppError("conflict", `Several sessions have an id that begins with ${text}.`, {
         hint: "More of the id tells them apart.",
@@ -75,12 +80,7 @@ export class Operator {
   /** All sessions that a principal owns, shared or not. */
   async allOf(owner: string): Promise<Session[]> {
     const found: Session[] = [];
-    let cursor: string | undefined;
-    do {
-      const page = await this.list(owner, { limit: PAGE, cursor });
-      found.push(...page.sessions.filter((session) => session.owner === owner));
-      cursor = page.nextCursor;
-    } while (cursor !== undefined);
+    for await (const session of this.all(owner)) if (session.owner === owner) found.push(session);
     return found;
   }
 

@@ -3,10 +3,11 @@ import type { Data } from "../../app/data.ts";
 import type { Settings } from "../../config/config.ts";
 import { AppError } from "../../lib/errors.ts";
 import { commandLine } from "../../lib/text/command-line.ts";
+import { counted } from "../../lib/text/plural.ts";
 import type { Session } from "../../sessions/session.ts";
 import type { ExportFormat } from "../../transfer/transfer.ts";
 import { type Progress, showProgress } from "../terminal/progress.ts";
-import { counted, type Terminal } from "../terminal/terminal.ts";
+import type { Terminal } from "../terminal/terminal.ts";
 import { withData } from "../with-data.ts";
 import { findSessions } from "./find.ts";
 import { stopSignal, writeAll, writeFileWhole } from "./output.ts";
@@ -22,7 +23,6 @@ export interface ExportFlags {
 
 /** Messages below which an export needs no progress bar. */
 const WORTH_A_BAR = 5_000;
-const PAGE = 500;
 
 export function exportSessions(
   settings: Settings,
@@ -58,13 +58,7 @@ export function exportSessions(
 
 /** List all sessions in an order that does not depend on their last use. */
 async function everything({ operator }: Data): Promise<Session[]> {
-  const found: Session[] = [];
-  let cursor: string | undefined;
-  do {
-    const page = await operator.list(undefined, { limit: PAGE, cursor });
-    found.push(...page.sessions);
-    cursor = page.nextCursor;
-  } while (cursor !== undefined);
+  const found = await Array.fromAsync(operator.all());
   return found.toSorted((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1));
 }
 
