@@ -2,9 +2,10 @@
 // time, and --keep removes the oldest.
 import { asTexts, loadConfig, type Settings } from "../../config/config.ts";
 import { sizeText } from "../../lib/files/room.ts";
+import { counted } from "../../lib/text/plural.ts";
 import { backUp, databaseFile } from "../../storage/admin.ts";
 import { withProgress } from "../terminal/progress.ts";
-import { counted, type Terminal } from "../terminal/terminal.ts";
+import type { Terminal } from "../terminal/terminal.ts";
 import { refuseServer } from "./dump.ts";
 
 export interface CopyFlags {

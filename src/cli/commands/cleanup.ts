@@ -6,8 +6,9 @@ import type { Settings } from "../../config/config.ts";
 import { type Waiting, waitingText } from "../../jobs/cleanup.ts";
 import type { Consent } from "../../jobs/cutoff.ts";
 import { isoTime } from "../../lib/clock.ts";
+import { counted } from "../../lib/text/plural.ts";
 import { canAsk, confirm } from "../terminal/confirm.ts";
-import { counted, type Terminal } from "../terminal/terminal.ts";
+import type { Terminal } from "../terminal/terminal.ts";
 import { localTime } from "../terminal/times.ts";
 import { withData } from "../with-data.ts";
 

@@ -15,10 +15,11 @@ import {
 import { isoTime } from "../../lib/clock.ts";
 import { commandLine } from "../../lib/text/command-line.ts";
 import { eitherOf, expectedError } from "../../lib/text/expected.ts";
+import { counted } from "../../lib/text/plural.ts";
 import { shellWord } from "../../lib/text/quoted.ts";
 import { confirm } from "../terminal/confirm.ts";
 import { type Column, table } from "../terminal/table.ts";
-import { counted, type Terminal } from "../terminal/terminal.ts";
+import type { Terminal } from "../terminal/terminal.ts";
 import { oneLine } from "../terminal/text.ts";
 import { localTime, relativeTime } from "../terminal/times.ts";
 import { withData } from "../with-data.ts";

@@ -5,9 +5,10 @@ import { folderOf, serverOf } from "../../config/data-place.ts";
 import { databaseUrlFault, isMeantAsUrl } from "../../config/database-url.ts";
 import { AppError } from "../../lib/errors.ts";
 import { expectedText } from "../../lib/text/expected.ts";
+import { counted } from "../../lib/text/plural.ts";
 import * as storage from "../../storage/moves.ts";
 import { withProgress } from "../terminal/progress.ts";
-import { counted, type Terminal } from "../terminal/terminal.ts";
+import type { Terminal } from "../terminal/terminal.ts";
 
 export interface MoveFlags {
   to: string;

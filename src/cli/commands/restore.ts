@@ -1,8 +1,9 @@
 // `holdfast restore FILE`: replaces the database by a backup.
 import { asTexts, loadConfig, type Settings } from "../../config/config.ts";
 import { sizeText } from "../../lib/files/room.ts";
+import { counted } from "../../lib/text/plural.ts";
 import { databaseFile, restore as restoreFile } from "../../storage/admin.ts";
-import { counted, type Terminal } from "../terminal/terminal.ts";
+import type { Terminal } from "../terminal/terminal.ts";
 import type { CopyFlags } from "./backup.ts";
 import { refuseServer } from "./dump.ts";
 

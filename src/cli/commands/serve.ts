@@ -21,9 +21,10 @@ import { openings, ownAddresses } from "../../http/open-network.ts";
 import type { Waiting } from "../../jobs/cleanup.ts";
 import { systemReason } from "../../lib/system-errors.ts";
 import { commandLine } from "../../lib/text/command-line.ts";
+import { counted } from "../../lib/text/plural.ts";
 import { databaseFile } from "../../storage/admin.ts";
 import { ownCommand } from "../own-command.ts";
-import { counted, onToolFault, type Terminal } from "../terminal/terminal.ts";
+import { onToolFault, type Terminal } from "../terminal/terminal.ts";
 import { localTime } from "../terminal/times.ts";
 
 /** Time that the processor is left to the first requests. */

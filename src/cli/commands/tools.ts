@@ -7,11 +7,12 @@ import { AppError } from "../../lib/errors.ts";
 import { parseExactly } from "../../lib/json/exact-numbers.ts";
 import { isObject } from "../../lib/json/objects.ts";
 import { commandLine } from "../../lib/text/command-line.ts";
+import { counted } from "../../lib/text/plural.ts";
 import { reserveStandardOutput } from "../../mcp/stdio/standard-streams.ts";
 import { faultOf } from "../../tool-files/modules.ts";
 import { toolFiles } from "../../tool-files/tool-file.ts";
 import { table } from "../terminal/table.ts";
-import { counted, onToolFault, type Terminal } from "../terminal/terminal.ts";
+import { onToolFault, type Terminal } from "../terminal/terminal.ts";
 import { oneLine } from "../terminal/text.ts";
 
 type Named = ReturnType<ReturnType<App["client"]>["listTools"]>[number];

@@ -4,8 +4,8 @@ import { fail, type Finding, ok, warn } from "../../health/finding.ts";
 import { CLOCK_SET } from "../../lib/clock.ts";
 import { sizeText } from "../../lib/files/room.ts";
 import { commandLine } from "../../lib/text/command-line.ts";
+import { counted } from "../../lib/text/plural.ts";
 import { indexMessages, type Inspection } from "../../storage/admin.ts";
-import { counted } from "../terminal/terminal.ts";
 import { localTime } from "../terminal/times.ts";
 
 /** Tolerance, because clocks of several machines differ a little. */

@@ -6,8 +6,8 @@ import { fail, type Finding, ok, warn } from "../../health/finding.ts";
 import { AppError } from "../../lib/errors.ts";
 import { sizeText } from "../../lib/files/room.ts";
 import { commandLine } from "../../lib/text/command-line.ts";
+import { counted } from "../../lib/text/plural.ts";
 import { inspectServer, type ServerData, type ServerInspection } from "../../storage/admin.ts";
-import { counted } from "../terminal/terminal.ts";
 
 /** Heartbeats come every 5 seconds. */
 const ALIVE_MS = 30_000;

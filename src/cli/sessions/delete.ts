@@ -1,9 +1,10 @@
 // `holdfast sessions delete`: deletes sessions for good, after a question.
 import type { Data } from "../../app/data.ts";
 import type { Settings } from "../../config/config.ts";
+import { counted } from "../../lib/text/plural.ts";
 import type { Session } from "../../sessions/session.ts";
 import { confirm } from "../terminal/confirm.ts";
-import { counted, type Terminal } from "../terminal/terminal.ts";
+import type { Terminal } from "../terminal/terminal.ts";
 import { withData } from "../with-data.ts";
 import { findSessions } from "./find.ts";
 import { labelOf } from "./list.ts";

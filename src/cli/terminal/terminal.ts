@@ -26,5 +26,3 @@ export interface Terminal {
 export const onToolFault = ({ warn }: Pick<Terminal, "warn">) => ({
   onToolFault: (line: string) => warn(`holdfast: ${line}`),
 });
-
-export { counted } from "../../lib/text/plural.ts";
