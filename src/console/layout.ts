@@ -141,7 +141,8 @@ const UNITS = [
   ["hour", 3_600],
   ["minute", 60],
 ] as const;
-const RELATIVE = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+/** In numbers: "next year" would be wrong for a day 400 days from now. */
+const RELATIVE = new Intl.RelativeTimeFormat("en", { numeric: "always" });
 
 const DAY = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeZone: "UTC" });
 

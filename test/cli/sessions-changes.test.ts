@@ -125,6 +125,13 @@ it("search finds across sessions, and in one", async () => {
   );
 });
 
+it("search names the session of a fact as that of a message", async () => {
+  const { settings } = await setUp();
+  const fact = sitting();
+  await searchSessions(settings, ["k"], { ...local, limit: 9, session: "play" }, fact.terminal);
+  expect(await fact.output()).toMatch(new RegExp(`^play  ${OTHER} · fact k\n`));
+});
+
 describe("a search as one types it", () => {
   const search = async (...args: string[]) => {
     const folder = temporaryFolder();

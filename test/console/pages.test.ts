@@ -206,6 +206,62 @@ describe.skipIf(!hasBrowser)(`the console in a browser${unless}`, () => {
     expect(await page.locator(".sessions li").count()).toBe(1);
   });
 
+  it("runs Arabic and Hebrew from the right, and code from the left", async () => {
+    const { url } = await serveHere();
+    const editor = await program(url, "files");
+    await say(
+      editor,
+      "كيف أنظم الملفات؟ `git rebase`\n\n- أولا\n\n```sh\ngit rebase\n```",
+      "assistant",
+    );
+    await say(editor, "Now in English.");
+    await editor.callTool({
+      name: "session_update",
+      arguments: { title: "كيف أنظم الملفات؟ (HTTP)" },
+    });
+    const page = await open();
+    const directions = (selector: string): Promise<string[]> =>
+      page
+        .locator(selector)
+        .evaluateAll((found) => found.map((one) => getComputedStyle(one).direction));
+    await page.goto(at(url, "/sessions"));
+    expect(await directions(".sessions li > a")).toEqual(["rtl"]);
+    await page.getByRole("link", { name: "الملفات" }).click();
+    await page.locator("#m2").waitFor();
+    expect(await directions("h1")).toEqual(["rtl"]);
+    expect(await directions("#m1 .text > :is(p, ul)")).toEqual(["rtl", "rtl"]);
+    expect(await directions("#m1 code")).toEqual(["ltr", "ltr"]);
+    expect(await directions("#m2 .text p")).toEqual(["ltr"]);
+    await page.goto(at(url, `/search?q=${encodeURIComponent("الملفات")}`));
+    expect(await directions(".hits :is(a, p)")).toEqual(["rtl", "rtl", "rtl", "ltr"]);
+  });
+
+  it("breaks no time in two, and puts the name beside the brand on a narrow screen", async () => {
+    const server = await serveWithKeys({}, {});
+    const long = "a-service-account-of-the-office-in-rotterdam@example.org";
+    for (let n = 0; n < 3; n++) await server.key(long);
+    const page = await open({ viewport: { width: 800, height: 900 } });
+    await page.goto(
+      at(
+        server.url,
+        `/link/${await server.app.browserSessions.link({ principal: "ana", scope: "admin" })}`,
+      ),
+    );
+    await page.getByRole("button", { name: "Go on" }).click();
+    await page.getByRole("button", { name: "Sign out" }).waitFor();
+    await page.goto(at(server.url, "/activity"));
+    const lines = await page
+      .locator("td time")
+      .evaluateAll((found) => found.map((one) => one.getClientRects().length));
+    expect([...new Set(lines)]).toEqual([1]);
+    await page.setViewportSize({ width: 360, height: 740 });
+    const [brand, who] = [
+      await page.locator(".brand").boundingBox(),
+      await page.locator(".who").boundingBox(),
+    ];
+    expect(who!.y).toBeLessThan(brand!.y + brand!.height);
+  });
+
   it("goes on with a conversation: the answer grows, is stopped, and asked for again", async () => {
     const model = await startModel();
     const config = { "model-url": model.url, model: "stub" };

@@ -4,6 +4,7 @@ import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
+import { when } from "../../src/console/layout.ts";
 import { defineTool } from "../../src/index.ts";
 import { databaseFile } from "../../src/storage/admin.ts";
 import { openDatabase } from "../support/database.ts";
@@ -57,6 +58,17 @@ describe("shares", () => {
   });
 });
 
+describe("a time", () => {
+  it("is told in numbers, which no calendar makes wrong", () => {
+    const [now, hour] = [Date.now(), 3_600_000];
+    const told = (hours: number): string => String(when(now + hours * hour, now));
+    expect(told(400 * 24)).toContain(">in 1 year<");
+    expect(told(47)).toContain(">in 1 day<");
+    expect(told(-47)).toContain(">1 day ago<");
+    expect(told(0)).toContain(">just now<");
+  });
+});
+
 describe("the list of conversations", () => {
   it("shows all of them, one's own, those of others, or the pinned ones, and says where there is none", async () => {
     const server = await serveWithKeys();
@@ -76,6 +88,40 @@ describe("the list of conversations", () => {
     expect(await shown("own")).toMatch(/kept[^]*fleeting/);
     expect(await shown("pinned")).not.toContain("fleeting");
     expect(await shown("shared")).toContain("Nobody shares a conversation with you");
+  });
+});
+
+describe("the page of a conversation", () => {
+  it("has one heading on all its pages, also without title and name", async () => {
+    const server = await serveWithKeys();
+    const { browser, key } = await signedIn(server, "ana");
+    const person = await speak(server.url, "2026", key);
+    const { session } = (await person.call("session_open", {})).data;
+    for (let at = 1; at <= 60; at++)
+      await person.call("history_append", { session, role: "user", content: `Bean ${at}` });
+    await person.call("session_update", { session, clear: ["title"] });
+    for (const query of ["", "?at=30", "?before=20"]) {
+      const page = await (await browser.get(`/console/sessions/${session}${query}`)).text();
+      expect([query, /<h1[^>]*>([^<]*)</.exec(page)?.[1]]).toEqual([query, "Bean 1"]);
+    }
+  });
+
+  it("keeps the system prompt to the letter when its form changes the title", async () => {
+    const server = await serveWithKeys();
+    const { browser, key } = await signedIn(server, "ana");
+    const person = await speak(server.url, "2026", key);
+    const system = "\n  Two lines,\nand a space. ";
+    const { session } = (await person.call("session_open", { system })).data;
+    const path = `/console/sessions/${session}`;
+    const page = await (await browser.get(path)).text();
+    // A browser leaves out the first line break of a text area, and sends the others as CRLF.
+    const shown = /<textarea name="system"[^>]*>\n?([^]*?)<\/textarea>/.exec(page)![1]!;
+    const fields = { title: "Beans", name: "", system: shown.replaceAll("\n", "\r\n") };
+    expect((await browser.send(path, `${path}/rename`, fields)).status).toBe(303);
+    expect((await person.call("session_info", { session })).data).toMatchObject({
+      title: "Beans",
+      system,
+    });
   });
 });
 
@@ -200,6 +246,16 @@ describe("the search", () => {
     expect(await found()).not.toContain("the best 50");
     await append(1);
     expect(await found()).toContain("These are the best 50");
+  });
+
+  it("calls a conversation without a title by its name, as lists do", async () => {
+    const server = await serveWithKeys();
+    const { browser, key } = await signedIn(server, "ana");
+    const person = await speak(server.url, "2026", key);
+    await person.call("history_append", { role: "user", content: "Beans" });
+    await person.call("state_set", { key: "beans", value: 3 });
+    const page = await (await browser.get("/console/search?q=beans")).text();
+    expect(page.match(/>home<\/a/g)).toHaveLength(2);
   });
 
   it("says in a sentence why it looks for nothing", async () => {

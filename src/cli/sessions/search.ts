@@ -59,8 +59,9 @@ export function searchSessions(
       );
     }
     for (const { session: id, title, key, value } of facts) {
+      const found = await data.operator.find(id, principal);
       terminal.print(
-        `${style(labelOf({ name: null, title }), "bold")}  ${style(`${id} · fact ${oneLine(key)}`, "dim")}`,
+        `${style(labelOf(found ?? { name: null, title }), "bold")}  ${style(`${id} · fact ${oneLine(key)}`, "dim")}`,
       );
       terminal.print(`  ${oneLine(shortened(value, MAX_VALUE_BYTES, "…"))}`);
     }

@@ -169,7 +169,8 @@ const taskView = (c: ConsoleContext, view: ActivityView, tasks: readonly Task[])
               when(task.createdAt, view.now),
               saysOf(task, view.principal) === null
                 ? STATUS[task.status]
-                : html`${STATUS[task.status]} <span class="soft">${task.statusMessage}</span>`,
+                : html`${STATUS[task.status]}
+                    <span class="soft lines" dir="auto">${task.statusMessage}</span>`,
               task.status === "working" && task.progressTotal !== null
                 ? bar(task.progress ?? 0, task.progressTotal)
                 : "",
@@ -211,8 +212,8 @@ const endedView = (view: ActivityView): Html =>
               // A failure may quote what was sent: it is its caller's alone.
               call.reason === undefined || call.principal !== view.principal.id
                 ? call.outcome
-                : html`${call.outcome} <span class="soft">${call.reason}</span>`,
-              html`${Math.max(1, Math.round(call.ms))} ms`,
+                : html`${call.outcome} <span class="soft lines" dir="auto">${call.reason}</span>`,
+              html`<span class="whole">${Math.max(1, Math.round(call.ms))} ms</span>`,
             ]),
           )
     }`;

@@ -1,6 +1,7 @@
 // Search in the messages of all conversations that the principal may read, or of one.
 import type { Hono } from "hono";
 import { html } from "hono/html";
+import type { Principal } from "../../auth/principal.ts";
 import type { FoundFact, Hit } from "../../chat/history-search.ts";
 import { AppError, toAppError } from "../../lib/errors.ts";
 import { isId } from "../../lib/ids.ts";
@@ -47,7 +48,12 @@ async function find(
     const scope = isId(session) ? { session } : { principal: principal.id };
     const hits = await search.search(scope, query, MOST + 1);
     const facts = await search.facts(scope, query, MOST_FACTS);
-    return { hits: hits.slice(0, MOST), more: hits.length > MOST, facts };
+    const named = await namer(options, principal, [...hits, ...facts]);
+    return {
+      hits: hits.slice(0, MOST).map(named),
+      more: hits.length > MOST,
+      facts: facts.map(named),
+    };
   } catch (error) {
     const known = toAppError(error);
     if (!(error instanceof AppError) || known.code !== "invalid") throw error;
@@ -56,6 +62,22 @@ async function find(
     return hint === undefined || message.includes(hint) ? message : `${message} ${hint}`;
   }
 }
+
+/** Puts the name in place of a missing title: home has none. */
+async function namer(
+  { services }: ConsoleOptions,
+  principal: Principal,
+  found: readonly Place[],
+): Promise<<T extends Place>(place: T) => T> {
+  const ids = new Set(found.filter(({ title }) => title === null).map(({ session }) => session));
+  const untitled = await Promise.all(
+    Array.from(ids, (id) => services.sessions.look(principal, id)),
+  );
+  const names = new Map(untitled.map((session) => [session?.id, session?.name ?? null]));
+  return (place) => ({ ...place, title: place.title ?? names.get(place.session) ?? null });
+}
+
+type Place = Pick<Hit, "session" | "title">;
 
 const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
@@ -103,9 +125,9 @@ const factsView = (facts: readonly FoundFact[]): Html =>
       ${facts.map(
         ({ session, title, key, value }) =>
           html`<li>
-            <a href="/console/sessions/${session}">${title ?? "Untitled"}</a>
-            <span class="soft">${key}</span>
-            <p>${shortened(value, MAX_VALUE_BYTES, "…")}</p>
+            <a href="/console/sessions/${session}" dir="auto">${title ?? "Untitled"}</a>
+            <bdi class="soft">${key}</bdi>
+            <p dir="auto">${shortened(value, MAX_VALUE_BYTES, "…")}</p>
           </li>`,
       )}
     </ol>`;
@@ -116,11 +138,13 @@ function messagesView(hits: readonly Hit[]): Html {
     ${hits.map(
       ({ session, title, seq, role, author, createdAt, snippet }) =>
         html`<li>
-          <a href="/console/sessions/${session}?at=${seq}#m${seq}">${title ?? "Untitled"}</a>
+          <a href="/console/sessions/${session}?at=${seq}#m${seq}" dir="auto"
+            >${title ?? "Untitled"}</a
+          >
           <span class="soft"
             >#${seq} ${role}${author === null ? "" : `, ${author}`} · ${when(createdAt, now)}</span
           >
-          <p>${marked(snippet)}</p>
+          <p dir="auto">${marked(snippet)}</p>
         </li>`,
     )}
   </ol>`;

@@ -33,7 +33,8 @@ const ACTIONS: Readonly<Record<string, Action>> = {
 
   async rename(handle, form) {
     const text = (field: string): string | null => form(field).trim() || null;
-    await handle.update({ title: text("title"), name: text("name"), system: text("system") });
+    const system = text("system") && form("system"); // kept as it was, to the letter
+    await handle.update({ title: text("title"), name: text("name"), system });
   },
 
   async clear(handle, form) {

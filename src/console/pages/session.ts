@@ -84,14 +84,14 @@ export async function sessionPage(
   const expiresAt = services.sessions.expiresAt({ ...session, ...counts });
   const isLatest = before === undefined || !(await hasAfter(options, session, history.messages));
   const mayWrite = isChangeable(c, session);
-  const title = titleOf(session, history.messages[0]?.content.slice(0, 80));
+  const title = titleOf(session, await openingOf(options, principal, session));
   return c.html(
     page(c, {
       title,
       section: "sessions",
       fault: fault?.advice,
       body: html`<div class="head">
-          <h1>${title}</h1>
+          <h1 dir="auto">${title}</h1>
           <p class="soft">
             ${session.name === null ? "" : html`<code>${session.name}</code> · `}
             ${counted(counts.messages, "message")}, ${counted(counts.stateKeys, "state key")} ·
@@ -109,7 +109,7 @@ export async function sessionPage(
                 ? ""
                 : html`<details class="card">
                     <summary>Summary up to #${summary.uptoSeq}</summary>
-                    <p>${summary.content}</p>
+                    <p dir="auto">${summary.content}</p>
                   </details>`
             }
             ${await transcript(c, session, history, {
@@ -124,12 +124,23 @@ export async function sessionPage(
   );
 }
 
+/** The opening that lists show in place of a title, wherever the page begins. */
+async function openingOf(
+  { services }: ConsoleOptions,
+  principal: Principal,
+  { id, title, name }: Session,
+): Promise<string | null> {
+  if (title !== null || name !== null) return null;
+  const { sessions } = await services.sessions.list(principal, { query: id, byId: true, limit: 1 });
+  return sessions.find((listed) => listed.id === id)?.opening ?? null;
+}
+
 /** Words or a number lead to a place in the conversation. */
 const findInside = ({ id }: Session): Html =>
   html`<div class="inside">
     <form role="search" action="/console/search">
       <input type="hidden" name="session" value="${id}" />
-      <input type="search" name="q" aria-label="Find inside" placeholder="Find inside" />
+      <input type="search" name="q" aria-label="Find inside" placeholder="Find inside" dir="auto" />
     </form>
     <form action="/console/sessions/${id}">
       <input name="at" inputmode="numeric" aria-label="Message number" placeholder="#" />

@@ -184,10 +184,10 @@ function itemView({ services }: ConsoleOptions, session: Listed, now: number): H
       value="${id}"
       aria-label="Choose ${titleOf(session, session.opening)}"
     />
-    <a href="/console/sessions/${id}">${titleOf(session, session.opening)}</a>
+    <a href="/console/sessions/${id}" dir="auto">${titleOf(session, session.opening)}</a>
     ${session.name !== null && session.title !== null ? html`<code>${session.name}</code>` : ""}
     ${pinned ? html`<span class="tag">pinned</span>` : ""}
-    ${session.lastLine === null ? "" : html`<span class="soft last">${session.lastLine}</span>`}
+    ${session.lastLine === null ? "" : html`<span class="soft last" dir="auto">${session.lastLine}</span>`}
     <span class="soft facts">${facts.join(" · ")}</span>
     <span class="soft times">
       ${when(lastActiveAt, now)}

@@ -35,6 +35,11 @@ async function load(): Promise<RenderMarkdown> {
     tokens[index]!.attrSet("target", "_blank");
     return self.renderToken(tokens, index, options);
   };
+  // Each block runs as its first letter does: an answer may mix Arabic, Hebrew and English.
+  md.core.ruler.push("direction", ({ tokens }) => {
+    for (const token of tokens)
+      if (token.level === 0 && token.nesting === 1) token.attrSet("dir", "auto");
+  });
   const { escapeHtml } = md.utils;
   return (text) =>
     raw(text.length <= MAX_TEXT ? md.render(text) : `<pre class="plain">${escapeHtml(text)}</pre>`);

@@ -35,6 +35,7 @@ export const searchField = ({
       name="q"
       value="${query}"
       autocomplete="off"
+      dir="auto"
       ${field.autofocus ? html`autofocus` : ""}
       hx-trigger="input changed delay:200ms, search"
       ${showsResults(action, results)}

@@ -14,6 +14,7 @@ export function sessionActions(
   const here = `/console/sessions/${session.id}`;
   const { access = "own" } = session;
   const mayChange = isChangeable(c, session);
+  const system = `\n${session.system ?? ""}`; // a text area loses the first line break
   const form = (action: string, body: Html): Html =>
     html`<form method="post" action="${here}/${action}">${tokenInput(c)} ${body}</form>`;
   return html`<section aria-label="Actions" class="tools">
@@ -44,13 +45,15 @@ export function sessionActions(
               <summary>Rename</summary>
               ${form(
                 "rename",
-                html`<label>Title <input name="title" value="${session.title ?? ""}" /></label>
+                html`<label
+                    >Title <input name="title" value="${session.title ?? ""}" dir="auto"
+                  /></label>
                   <label
                     >Name <input name="name" value="${session.name ?? ""}" autocomplete="off"
                   /></label>
                   <label
                     >System prompt
-                    <textarea name="system" rows="4">${session.system ?? ""}</textarea>
+                    <textarea name="system" rows="4" dir="auto">${system}</textarea>
                   </label>
                   <button>Store</button>`,
               )}

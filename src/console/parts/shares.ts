@@ -16,7 +16,7 @@ export function sharesView(shares: readonly Share[], reader: string): Html {
     ["Conversation", "Of", "With", "To", "Since"],
     shares.map(({ session, owner, principal, access, pending, createdAt, ...named }) => [
       owner === reader || (principal === reader && !pending)
-        ? html`<a href="/console/sessions/${session}">${titleOf(named)}</a>`
+        ? html`<a href="/console/sessions/${session}" dir="auto">${titleOf(named)}</a>`
         : html`<code>${session}</code>`,
       ...[owner, principal],
       `${access === "read" ? "read" : "read and change"}${pending ? ", not accepted yet" : ""}`,

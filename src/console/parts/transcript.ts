@@ -154,7 +154,7 @@ export const askForm = (c: ConsoleContext, { id }: Session, model: string): Html
     ${tokenInput(c)}
     <label
       >Go on
-      <textarea name="prompt" rows="3" required></textarea>
+      <textarea name="prompt" rows="3" required dir="auto"></textarea>
     </label>
     <button>Ask</button> <span class="soft">${model} answers</span>
   </form>`;

@@ -97,8 +97,7 @@ function completed(result: CallToolResult): TaskEnd {
       failure(`The result has more than ${MAX_RESULT_BYTES} bytes, and cannot be kept.`, "limit"),
     );
   // A failed tool has completed its call, by the protocol: the message keeps people from taking it for done.
-  const statusMessage =
-    result.isError === true ? `The tool failed: ${reasonIn(result)}` : undefined;
+  const statusMessage = result.isError === true ? `Failed: ${reasonIn(result)}` : undefined;
   return { status: "completed", statusMessage, result: text };
 }
 
