@@ -5,6 +5,7 @@ import { AppError } from "../lib/errors.ts";
 import { isLoopback, isPrivateUrl } from "../lib/loopback.ts";
 import { expectedText } from "../lib/text/expected.ts";
 import { DEFAULT_CONTEXT_TOKENS } from "./context-tokens.ts";
+import { mayHoldPassword } from "./database-url.ts";
 import {
   count,
   databaseUrl,
@@ -269,9 +270,6 @@ export const settings = {
   ...log,
 } as const;
 
-/** Milliseconds of a text such as `30d`; `Infinity` for `never`, undefined for anything else. */
-export const readDuration = (given: string): number | undefined => duration.read(given);
-
 export type SettingName = keyof typeof settings;
 
 type ValueOf<S> =
@@ -303,8 +301,7 @@ export function loadConfig({ flags = {}, env = {} }: ConfigSources = {}): Config
     if (source.text === undefined) continue;
     const value = setting.kind.read(source.text);
     if (value === undefined) {
-      // Hide addresses with a password.
-      const secret = setting.secret === true || /@|password/i.test(source.text);
+      const secret = setting.secret === true || mayHoldPassword(source.text);
       const got = { value: source.text, secret, from: source.from };
       const { faultOf, accepts } = setting.kind;
       faults.push(expectedText(name, faultOf?.(source.text) ?? accepts, got));
@@ -348,7 +345,7 @@ function placeFaults(sources: ConfigSources): string[] {
   const faults: string[] = [];
   if (folder !== undefined && url !== undefined) {
     const wanted = `no folder, since database-url is set (from ${url.from}): leave out one of the two`;
-    const secret = /@|password/i.test(folder);
+    const secret = mayHoldPassword(folder);
     faults.push(expectedText("data-dir", wanted, { value: folder, secret, from: "--data-dir" }));
   }
   if (listen !== undefined && url === undefined)

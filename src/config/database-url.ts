@@ -93,6 +93,9 @@ export const isMeantAsUrl = (text: string): boolean =>
   /\b(?:host|hostaddr|user|password|dbname)\s*=/i.test(text) ||
   /^\s*\/{0,2}[^/\s:]+:[^/\s]*@/.test(text);
 
+/** True for a text that may be an address with a password, and so is not shown. */
+export const mayHoldPassword = (text: string): boolean => /@|password/i.test(text);
+
 /** The address without user and password, which may be shown: `postgres://host:5432/database`. */
 export function shownUrl(url: string): string {
   const { hostname, port: ownPort, pathname, searchParams } = new URL(url);

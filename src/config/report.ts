@@ -9,6 +9,7 @@ import {
   type SettingName,
   settings,
 } from "./config.ts";
+import { mayHoldPassword } from "./database-url.ts";
 
 /**
  * Variable for the key that `holdfast connect` writes into a configuration: all users of the machine could read a flag.
@@ -28,8 +29,7 @@ export function reportSettings(sources: ConfigSources): SettingReport[] {
     const setting: { default?: string; secret?: boolean; help: string } = settings[name];
     const given = givenText(name, sources);
     const text = given?.text ?? setting.default ?? null;
-    // Hide addresses with a password.
-    const hidden = given !== undefined && (setting.secret || given.text.includes("@"));
+    const hidden = given !== undefined && (setting.secret || mayHoldPassword(given.text));
     return { name, value: hidden ? "(hidden)" : text, from: given?.from ?? "the default" };
   });
 }

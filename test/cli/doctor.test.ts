@@ -5,6 +5,7 @@ import {
   chmodSync,
   existsSync,
   readFileSync,
+  renameSync,
   statSync,
   truncateSync,
   writeFileSync,
@@ -120,6 +121,14 @@ describe("holdfast doctor", () => {
     const { stdout } = await command(["doctor", "--data-dir", folder], { env });
     expect(stdout).toMatch(/^set {3}max-age is 90d, from HOLDFAST_MAX_AGE$/m);
     expect(stdout).not.toContain("very-secret");
+  });
+
+  it("finds a data folder whose path may not be shown", async () => {
+    const folder = join(temporaryFolder(), "ana@example.org");
+    renameSync(await ownFolder(), folder);
+    const { wrong, settings } = await doctor(folder);
+    expect(wrong).toEqual([]);
+    expect(settings.find(({ name }) => name === "data-dir")!.value).toBe("(hidden)");
   });
 
   it("asks the endpoint for its models, and says what is wrong with it", async () => {

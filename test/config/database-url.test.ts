@@ -70,6 +70,9 @@ it("an address in place of a folder is refused, and hidden", async () => {
   ]);
   expect(code).toBe(1);
   expect(stderr).toMatch(/data-dir: expected a folder.+database-url.+\(hidden\)/);
+  const report = await command(["doctor", "--data-dir", "host=db user=ada password=lovelace"]);
+  expect(report.stdout).toMatch(/data-dir is \(hidden\)/);
+  expect(report.stdout + report.stderr).not.toContain("lovelace");
 });
 
 it("the address of a socket or with its parts behind the question mark is shown whole", () => {

@@ -5,7 +5,8 @@ import type { Passkey } from "../../auth/passkeys.ts";
 import { ALL_SCOPES, highestScope, includes, LOCAL, type Scope } from "../../auth/principal.ts";
 import { HOME } from "../../clients/session-resolver.ts";
 import { alwaysAsks } from "../../config/auth-server.ts";
-import { readDuration, type Settings } from "../../config/config.ts";
+import type { Settings } from "../../config/config.ts";
+import { readDuration } from "../../config/kinds.ts";
 import {
   clientConfig,
   commonPrograms,

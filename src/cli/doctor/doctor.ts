@@ -5,7 +5,9 @@ import {
   asTexts,
   type Config,
   type ConfigSources,
+  givenText,
   loadConfig,
+  settings,
   type Settings,
 } from "../../config/config.ts";
 import { serverOf } from "../../config/data-place.ts";
@@ -57,14 +59,22 @@ export async function doctor(
 /** Run all checks, in the order in which a user would fix their faults. */
 async function examine(sources: ConfigSources): Promise<Finding[]> {
   const versions = ok("version", `Holdfast ${VERSION} on Node ${process.versions.node}.`);
-  const folder = reportSettings(sources).find(({ name }) => name === "data-dir")!.value!;
   const { config, findings } = checkSettings(sources);
   const outside = config ? [await checkModel(config), ...(await checkTools(config))] : [];
-  const data =
-    config && serverOf(config) !== undefined
-      ? await checkServer(config)
-      : checkData(databaseFile(resolve(folder)), config);
-  return [versions, ...findings, ...outside, ...data];
+  return [versions, ...findings, ...outside, ...(await examineData(sources, config))];
+}
+
+async function examineData(sources: ConfigSources, config: Config | undefined): Promise<Finding[]> {
+  if (config && serverOf(config) !== undefined) return checkServer(config);
+  const folder = config?.["data-dir"] ?? givenFolder(sources);
+  return folder === undefined ? [] : checkData(databaseFile(folder), config);
+}
+
+/** The data folder of settings with a fault; undefined if the fault is in this one. */
+function givenFolder(sources: ConfigSources): string | undefined {
+  const { kind, default: own } = settings["data-dir"];
+  const read = kind.read(givenText("data-dir", sources)?.text ?? own);
+  return read === undefined ? undefined : resolve(read);
 }
 
 /** `config`: absent if the settings have a fault. */
