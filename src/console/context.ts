@@ -142,6 +142,12 @@ export function checkMayWrite(c: ConsoleContext): void {
     throw new AppError("forbidden", "This sign-in may only read.");
 }
 
+/** @throws AppError `forbidden` for all but the operator */
+export function checkIsOperator(c: ConsoleContext): void {
+  if (!may(c.get("principal"), "admin"))
+    throw new AppError("forbidden", "This page is the operator's: it needs the scope admin.");
+}
+
 /** True if this browser may change the session: by the session's share and by the scope of its sign-in. */
 export const isChangeable = (c: ConsoleContext, { access }: Session): boolean =>
   access !== "read" && may(c.get("principal"), "write");

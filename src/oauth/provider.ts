@@ -4,6 +4,7 @@ import type { ServerResponse } from "node:http";
 import { errors, interactionPolicy, Provider } from "oidc-provider";
 import type { Configuration, JWK, KoaContextWithOIDC } from "oidc-provider";
 import { AppError } from "../lib/errors.ts";
+import { isObject } from "../lib/json/objects.ts";
 import { type AdapterParts, adapterOf } from "./adapter.ts";
 import { GRANTABLE } from "./grants.ts";
 
@@ -92,7 +93,7 @@ const MODELS = [
 export const isUnknownSignIn = (error: unknown): boolean => error instanceof errors.SessionNotFound;
 
 const isMetadata = (body: unknown): body is { response_modes_supported: string[] } =>
-  typeof body === "object" && body !== null && "response_modes_supported" in body;
+  isObject(body) && "response_modes_supported" in body;
 
 /**
  * RFC 9700, section 4.11.2: a wrong request does not lead a browser to where a stranger wants it. A page says what is wrong,

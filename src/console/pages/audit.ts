@@ -2,10 +2,8 @@
 import type { Hono } from "hono";
 import { html } from "hono/html";
 import type { AuditEntry } from "../../auth/audit.ts";
-import { may } from "../../auth/principal.ts";
-import { AppError } from "../../lib/errors.ts";
 import { counted } from "../../lib/text/plural.ts";
-import type { ConsoleEnv, ConsoleOptions } from "../context.ts";
+import { checkIsOperator, type ConsoleEnv, type ConsoleOptions } from "../context.ts";
 import { type Html, page, when } from "../layout.ts";
 import { table } from "../parts/table.ts";
 
@@ -50,8 +48,7 @@ export async function auditPage(
 /** The page with older entries. */
 export function auditRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions): void {
   app.get("/activity/audit", async (c) => {
-    if (!may(c.get("principal"), "admin"))
-      throw new AppError("forbidden", "This page is the operator's: it needs the scope admin.");
+    checkIsOperator(c);
     const before = Number(c.req.query("before"));
     const found = await auditPage(options, Number.isSafeInteger(before) ? before : undefined);
     const body = html`<h1>Audit</h1>

@@ -11,6 +11,7 @@ import { counted } from "../../lib/text/plural.ts";
 import type { Sample } from "../../telemetry/samples.ts";
 import type { Backups } from "../backups.ts";
 import {
+  checkIsOperator,
   type ConsoleContext,
   type ConsoleEnv,
   type ConsoleOptions,
@@ -24,8 +25,7 @@ import { table } from "../parts/table.ts";
 export function healthRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions): void {
   const { health, settings, backups } = options;
   app.use("/health/*", async (c, next) => {
-    if (!may(c.get("principal"), "admin"))
-      throw new AppError("forbidden", "This page is the operator's: it needs the scope admin.");
+    checkIsOperator(c);
     await next();
   });
 

@@ -88,14 +88,15 @@ export function uploadRoute(app: Hono<ConsoleEnv>, options: ConsoleOptions): voi
 export function importRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions): void {
   const { imports } = options;
   app.get("/import", (c) => importPage(c, options));
-  const acts = { start: () => imports.accept, end: () => imports.stop };
-  for (const name of ["start", "end"] as const)
+  const acts = {
+    start: (by: Principal, id: string) => imports.accept(by, id),
+    end: (by: Principal, id: string) => imports.stop(by, id),
+  };
+  for (const [name, act] of Object.entries(acts))
     app.post(`/import/${name}`, async (c) => {
       checkMayWrite(c);
       const id = (await c.req.formData()).get(TASK);
-      if (typeof id !== "string") throw noTask();
-      const act = acts[name]();
-      if (!(await act.call(imports, c.get("principal"), id))) throw noTask();
+      if (typeof id !== "string" || !(await act(c.get("principal"), id))) throw noTask();
       return c.redirect(UPLOAD, 303);
     });
 }

@@ -2,13 +2,19 @@
 import type { Hono } from "hono";
 import { html } from "hono/html";
 import type { ApiKey } from "../../auth/api-keys.ts";
-import { ALL_SCOPES, LOCAL, may, type Scope } from "../../auth/principal.ts";
+import { ALL_SCOPES, LOCAL, type Scope } from "../../auth/principal.ts";
 import { HOME } from "../../clients/session-resolver.ts";
 import { clientConfig, withName } from "../../http/connect/client-config.ts";
 import { json } from "../../http/connect/snippet.ts";
 import { AppError, toAppError } from "../../lib/errors.ts";
 import { shellWord } from "../../lib/text/quoted.ts";
-import { type ConsoleContext, type ConsoleEnv, type ConsoleOptions, formOf } from "../context.ts";
+import {
+  checkIsOperator,
+  type ConsoleContext,
+  type ConsoleEnv,
+  type ConsoleOptions,
+  formOf,
+} from "../context.ts";
 import { type Html, page, tokenInput, when } from "../layout.ts";
 import { MOST_SHARES, sharesView } from "../parts/shares.ts";
 import { table } from "../parts/table.ts";
@@ -21,8 +27,7 @@ const LIFETIMES = [30, 90, 365] as const;
 export function keyRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions): void {
   const { keys, browserSessions, authenticator } = options;
   app.use("/keys/*", async (c, next) => {
-    if (!may(c.get("principal"), "admin"))
-      throw new AppError("forbidden", "Keys are the operator's: this needs the scope admin.");
+    checkIsOperator(c);
     await next();
   });
 

@@ -3,7 +3,7 @@ import type { Hono } from "hono";
 import { html } from "hono/html";
 import type { Principal } from "../../auth/principal.ts";
 import type { FoundFact, Hit } from "../../chat/history-search.ts";
-import { AppError, toAppError } from "../../lib/errors.ts";
+import { AppError } from "../../lib/errors.ts";
 import { isId } from "../../lib/ids.ts";
 import { shortened } from "../../lib/text/text.ts";
 import type { ConsoleContext, ConsoleEnv, ConsoleOptions } from "../context.ts";
@@ -55,10 +55,9 @@ async function find(
       facts: facts.map(named),
     };
   } catch (error) {
-    const known = toAppError(error);
-    if (!(error instanceof AppError) || known.code !== "invalid") throw error;
-    const { hint } = known;
-    const message = sentence(known.message.replace(/^query: /, ""));
+    if (!(error instanceof AppError) || error.code !== "invalid") throw error;
+    const { hint } = error;
+    const message = sentence(error.message.replace(/^query: /, ""));
     return hint === undefined || message.includes(hint) ? message : `${message} ${hint}`;
   }
 }
