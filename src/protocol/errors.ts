@@ -88,6 +88,10 @@ export function rpcErrorOf(error: AppError): RpcError {
   };
 }
 
+/** The answer to a client that has ended, or that never was. */
+export const unknownClient = (): RequestError =>
+  new RequestError("unknown_client", "Session not found: send initialize again.");
+
 /** The error of a request that a stop of the server keeps from its answer. */
 export const stopping = (headers: Record<string, string> = {}): RequestError =>
   new RequestError("try_again", "The server is stopping. Try again.", { headers, retryAfter: 1 });

@@ -227,7 +227,7 @@ export interface ClientStore extends Expiring {
     instanceId: string,
     change: { added: readonly string[]; removed: readonly string[] },
   ): Promise<void>;
-  /** Begins the client's next epoch and returns its number. */
-  nextEpoch(id: string): Promise<number>;
+  /** Begins the client's next epoch and returns its number; undefined for a client that has ended. */
+  nextEpoch(id: string): Promise<number | undefined>;
   touch(times: ReadonlyMap<string, number>): Promise<void>;
 }

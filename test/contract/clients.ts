@@ -25,6 +25,15 @@ export function clientContract(open: Open): void {
       expect(await storage.clients.find(ANA, newId())).toBeUndefined();
     });
 
+    it("begin epoch after epoch until they have ended", async () => {
+      const opened = await open();
+      const { clients } = opened.storage;
+      const { id } = await newClient(opened);
+      expect([await clients.nextEpoch(id), await clients.nextEpoch(id)]).toEqual([1, 2]);
+      await clients.end(id);
+      expect(await clients.nextEpoch(id)).toBeUndefined();
+    });
+
     it("are listed while they are connected anywhere, of one owner or of all, the last seen first", async () => {
       const opened = await open();
       const { storage, clock } = opened;

@@ -1,6 +1,9 @@
 // The clients in memory, below HTTP, where a test can choose the very moment of a request.
+import type { JSONRPCRequest } from "@modelcontextprotocol/server";
 import { expect, it, onTestFinished } from "vitest";
+import { LOCAL } from "../../src/auth/principal.ts";
 import { systemClock } from "../../src/lib/clock.ts";
+import { JsonResponse } from "../../src/mcp/calls/pending-response.ts";
 import { RequestLog } from "../../src/mcp/calls/request-log.ts";
 import type { LiveClientOptions } from "../../src/mcp/legacy/live-client.ts";
 import { LiveClients } from "../../src/mcp/legacy/live-clients.ts";
@@ -17,11 +20,11 @@ import { Metrics } from "../../src/telemetry/metrics.ts";
 import { toolCatalogue, ToolRegistry } from "../../src/tools/registry.ts";
 import type { SessionServices } from "../../src/tools/session/session-handle.ts";
 import { TaskAccess } from "../../src/tools/tasks/task-access.ts";
-import { initialize } from "../support/raw.ts";
+import { initialize, rpc } from "../support/raw.ts";
 
 const WEEK = 604_800_000; // ms
 
-async function clientsInMemory(maxIdle: number): Promise<LiveClients> {
+async function clientsInMemory(maxIdle: number) {
   const expiry = { maxAgeMs: WEEK };
   const storage = await openStorage({
     ...{ folder: undefined, durability: "full", clock: systemClock, expiry },
@@ -57,7 +60,16 @@ async function clientsInMemory(maxIdle: number): Promise<LiveClients> {
     await live.closeAll();
     await storage.close();
   });
-  return live;
+  const { clients } = storage;
+  const known = new Map<string, Client>();
+  /** The stored client of that id. */
+  const stored = async (id: string): Promise<Client> => {
+    const client = known.get(id) ?? storedClient(id);
+    if (!known.has(id)) await clients.create(client);
+    known.set(id, client);
+    return client;
+  };
+  return { live, clients, stored };
 }
 
 const storedClient = (id: string): Client => ({
@@ -80,10 +92,10 @@ const storedClient = (id: string): Client => ({
 });
 
 it("two requests get the same client, whichever moment of its rehydration the second one hits", async () => {
-  const live = await clientsInMemory(1);
+  const { live, stored } = await clientsInMemory(1);
   const apart: number[] = [];
   for (let moment = 0; moment < 60; moment++) {
-    const client = storedClient(`client-${moment}`);
+    const client = await stored(`client-${moment}`);
     const first = live.use(client);
     for (let step = 0; step < moment; step++) await Promise.resolve();
     const [one, two] = await Promise.all([first, live.use(client)]);
@@ -95,8 +107,8 @@ it("two requests get the same client, whichever moment of its rehydration the se
 });
 
 it("a client in use is never dropped, an idle one makes room, the least recently used first", async () => {
-  const live = await clientsInMemory(2);
-  const use = (id: string) => live.use(storedClient(id));
+  const { live, stored } = await clientsInMemory(2);
+  const use = async (id: string) => live.use(await stored(id));
   (await use("busy")).release(); // it has been idle before
   const busy = await use("busy");
   const [a, b] = [await use("a"), await use("b")];
@@ -110,11 +122,28 @@ it("a client in use is never dropped, an idle one makes room, the least recently
 });
 
 it("a lease that is released twice counts once", async () => {
-  const live = await clientsInMemory(1);
-  const [one, two] = [await live.use(storedClient("x")), await live.use(storedClient("x"))];
+  const { live, stored } = await clientsInMemory(1);
+  const use = async (id: string) => live.use(await stored(id));
+  const [one, two] = [await use("x"), await use("x")];
   one.release();
   one.release();
-  (await live.use(storedClient("y"))).release();
-  (await live.use(storedClient("z"))).release();
-  expect((await live.use(storedClient("x"))).live).toBe(two.live);
+  (await use("y")).release();
+  (await use("z")).release();
+  expect((await use("x")).live).toBe(two.live);
+});
+
+it("a client that ends behind a request's first look answers it, and comes back for no other", async () => {
+  const { live, clients, stored } = await clientsInMemory(1);
+  const client = await stored("x");
+  const lease = await live.use(client);
+  await live.end("x");
+  await clients.end("x");
+  const requests = ["tools/list", "tools/call"].map((method, id) => rpc(method, { name: "a" }, id));
+  for (const request of requests as JSONRPCRequest[]) {
+    const response = new JsonResponse([request.id], false);
+    lease.live.deliver([request], response, { principal: LOCAL, client, requestId: "r" });
+    const { body } = (await response.answer) as { body: string };
+    expect(body).toContain('"interrupted":true');
+  }
+  await expect(live.use(client)).rejects.toMatchObject({ code: "unknown_client" });
 });

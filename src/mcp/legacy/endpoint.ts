@@ -15,7 +15,7 @@ import type { Clock } from "../../lib/clock.ts";
 import { isId, newId } from "../../lib/ids.ts";
 import { toJson } from "../../lib/json/json.ts";
 import { counted } from "../../lib/text/plural.ts";
-import { RequestError } from "../../protocol/errors.ts";
+import { RequestError, unknownClient } from "../../protocol/errors.ts";
 import { isRequest, primes } from "../../protocol/json-rpc.ts";
 import type { Client } from "../../sessions/session.ts";
 import type { ClientStore } from "../../sessions/store.ts";
@@ -182,8 +182,7 @@ export class LegacyEndpoint {
     const client = isId(clientId)
       ? await this.#parts.clientAccess.reach(principal, clientId)
       : undefined;
-    if (client === undefined)
-      throw new RequestError("unknown_client", "Session not found: send initialize again.");
+    if (client === undefined) throw unknownClient();
     this.#parts.activity.note(client.id);
     this.#parts.presence.seen(client.id);
     return client;

@@ -149,7 +149,12 @@ export class LiveClient implements Transport {
     const began = performance.now();
     const told = { ...caller, onSession: (id: string) => response.worksIn(id) };
     for (const message of messages) {
-      if (isRequest(message)) {
+      if (isRequest(message) && this.#closed) {
+        // The client has ended since its caller took it: the SDK behind it would never answer.
+        response
+          .respond(message.id, interrupted(message))
+          .catch((error: unknown) => this.onerror?.(error as Error));
+      } else if (isRequest(message)) {
         const id = this.#calls.has(message.id) ? ownId() : message.id;
         const call: OpenCall = { response, caller: told, request: message, began, logged: false };
         this.#calls.set(id, call);

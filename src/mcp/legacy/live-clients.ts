@@ -5,6 +5,7 @@ import type { RelayStore } from "../../clients/relay.ts";
 import { ShortLivedMap } from "../../lib/collections/short-lived.ts";
 import { toJson } from "../../lib/json/json.ts";
 import { once } from "../../lib/once.ts";
+import { unknownClient } from "../../protocol/errors.ts";
 import { listChangedNotice } from "../../protocol/json-rpc.ts";
 import type { Client } from "../../sessions/session.ts";
 import type { ClientStore } from "../../sessions/store.ts";
@@ -193,7 +194,9 @@ export class LiveClients implements ConnectionHolder {
   }
 
   async #rehydrate(client: Client): Promise<LiveClient> {
-    return LiveClient.rehydrate(client, await this.#clients.nextEpoch(client.id), this.#parts);
+    const epoch = await this.#clients.nextEpoch(client.id);
+    if (epoch === undefined) throw unknownClient(); // it has ended since it was found
+    return LiveClient.rehydrate(client, epoch, this.#parts);
   }
 
   #take(entry: Entry, { bytes }: LiveClient): void {

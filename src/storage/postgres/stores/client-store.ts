@@ -1,5 +1,5 @@
 // Clients in PostgreSQL.
-import { and, desc, eq, getTableColumns, sql } from "drizzle-orm";
+import { and, desc, eq, getTableColumns, isNull, sql } from "drizzle-orm";
 import type { Client, Session } from "../../../sessions/session.ts";
 import type { ClientStore } from "../../../sessions/store.ts";
 import { endedClient } from "../../shared/clients.ts";
@@ -104,7 +104,7 @@ export function postgresClientStore(
           ]);
         }),
       ),
-    nextEpoch: (id) => engine.write(async () => (await q.nextEpoch.get({ id }))?.epoch ?? 0),
+    nextEpoch: (id) => engine.write(async () => (await q.nextEpoch.get({ id }))?.epoch),
     touch: (times) =>
       engine.write(
         async () => void (await q.touch.run({ ids: [...times.keys()], ats: [...times.values()] })),
@@ -181,7 +181,7 @@ function statements({ db }: Engine) {
       db
         .update(clients)
         .set({ epoch: sql`${clients.epoch} + 1` })
-        .where(byId)
+        .where(and(byId, isNull(clients.endedAt)))
         .returning({ epoch: clients.epoch }),
     touch: () =>
       db

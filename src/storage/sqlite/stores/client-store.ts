@@ -1,5 +1,5 @@
 // Clients in SQLite.
-import { and, desc, eq, getTableColumns, sql } from "drizzle-orm";
+import { and, desc, eq, getTableColumns, isNull, sql } from "drizzle-orm";
 import type { Client } from "../../../sessions/session.ts";
 import type { ClientStore } from "../../../sessions/store.ts";
 import { endedClient, tooManyClients } from "../../shared/clients.ts";
@@ -89,7 +89,7 @@ function statements({ db }: Engine) {
       db
         .update(clients)
         .set({ epoch: sql`${clients.epoch} + 1` })
-        .where(byId)
+        .where(and(byId, isNull(clients.endedAt)))
         .returning({ epoch: clients.epoch })
         .prepare(),
     touch: () =>
@@ -295,7 +295,7 @@ export function sqliteClientStore(
         for (const id of removed) connecting.disconnect.run({ id, instanceId });
       }),
     nextEpoch: (id) =>
-      engine.write(() => (q.nextEpoch.get({ id }) as { epoch: number } | undefined)?.epoch ?? 0),
+      engine.write(() => (q.nextEpoch.get({ id }) as { epoch: number } | undefined)?.epoch),
     touch: (times) =>
       engine.write(() => {
         for (const [id, at] of times) {
