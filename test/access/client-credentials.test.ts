@@ -3,14 +3,14 @@
 import { describe, expect, it, onTestFinished } from "vitest";
 import { includes, type Scope, SCOPES } from "../../src/auth/principal.ts";
 import { METHOD_SCOPES, ROUTE_SCOPES } from "../../src/mcp/scopes.ts";
+import { bearer } from "../support/bearer.ts";
 import { openDatabase } from "../support/database.ts";
 import { serveHere } from "../support/here.ts";
 import { startIssuer } from "../support/issuer.ts";
 import { modernRequest, postModern } from "../support/modern.ts";
 import {
-  bearer,
   introduceWithKey,
-  KeyedClient,
+  keyedClient,
   nobodys,
   saying,
   serveWithKeys,
@@ -78,8 +78,8 @@ describe("a client of a key", () => {
       const { value: question } = (await messages.next()) as { value: Json };
       expect(question["method"]).toBe("sampling/createMessage");
 
-      const thief = new KeyedClient(url, ada.id, other);
-      const stranger = new KeyedClient(url, nobodys(), other);
+      const thief = keyedClient(url, ada.id, other);
+      const stranger = keyedClient(url, nobodys(), other);
       for (const [way, send] of Object.entries(WAYS)) {
         const answer = await read(await send(thief, "1.1"));
         expect(answer.status, way).toBe(404);
@@ -99,7 +99,7 @@ describe("a client of a key", () => {
   it("is shown to nobody by its id", async () => {
     const { url, key } = await serveWithKeys();
     const own = await key("ada");
-    const ada = new KeyedClient(url, await introduceWithKey(url, own), own);
+    const ada = keyedClient(url, await introduceWithKey(url, own), own);
     await ada.call("history_append", { role: "user", content: "Hello" });
     for (const answer of [
       await ada.call("session_list"),
@@ -120,15 +120,14 @@ describe("a client of a key", () => {
       await key("ada"),
     ];
     const id = await introduceWithKey(url, own);
-    const statusFor = async (one: string) =>
-      (await new KeyedClient(url, id, one).ask("ping")).status;
-    await new KeyedClient(url, id, own).call("state_set", { key: "k", value: 1 });
+    const statusFor = async (one: string) => (await keyedClient(url, id, one).ask("ping")).status;
+    await keyedClient(url, id, own).call("state_set", { key: "k", value: 1 });
     expect(await statusFor(next)).toBe(404);
     await app.keys.revoke(own.split("_")[1]!);
     expect(await statusFor(less)).toBe(404);
     expect(await statusFor(next)).toBe(200);
     expect(await statusFor(third)).toBe(404);
-    const goesOn = await new KeyedClient(url, id, next).call("state_get", { key: "k" });
+    const goesOn = await keyedClient(url, id, next).call("state_get", { key: "k" });
     expect(goesOn.data["value"]).toBe(1);
   });
 
@@ -137,7 +136,7 @@ describe("a client of a key", () => {
     const [own, other] = [await key("ada"), await key("ada", { scope: "read" })];
     const id = await introduceWithKey(url, own);
     for (let i = 0; i < 15; i++) await introduceWithKey(url, other);
-    expect((await new KeyedClient(url, id, own).ask("ping")).status).toBe(200);
+    expect((await keyedClient(url, id, own).ask("ping")).status).toBe(200);
   });
 
   it("of an earlier version goes on under its id, and is theirs who come first", async () => {
@@ -147,9 +146,9 @@ describe("a client of a key", () => {
     openDatabase(folder, { readonly: false }).exec(
       "UPDATE clients SET credentials = NULL, scope = NULL, own_session_id = id",
     );
-    const set = await new KeyedClient(url, id, own).call("state_set", { key: "k", value: 1 });
+    const set = await keyedClient(url, id, own).call("state_set", { key: "k", value: 1 });
     expect(set.data["session"]).toBe(id);
-    expect((await new KeyedClient(url, id, other).ask("ping")).status).toBe(404);
+    expect((await keyedClient(url, id, other).ask("ping")).status).toBe(404);
   });
 });
 
@@ -161,7 +160,7 @@ describe("a client of an OAuth token", () => {
       issuer.token({ sub: "ada", aud: url, client_id: "editor", scope: "write", ...claims });
     const id = await introduceWithKey(url, await token({}));
     const statusFor = async (claims: object) =>
-      (await new KeyedClient(url, id, await token(claims)).ask("ping")).status;
+      (await keyedClient(url, id, await token(claims)).ask("ping")).status;
     expect(await statusFor({ jti: "renewed" })).toBe(200);
     expect(await statusFor({ client_id: "browser" })).toBe(404);
     expect(await statusFor({ client_id: undefined, azp: "browser" })).toBe(404);
@@ -201,7 +200,7 @@ describe("the table of scopes", () => {
   it.each(SCOPES)("decides for the scope %s and every method, in both eras", async (scope) => {
     const { url, key: newKey } = await serveWithKeys();
     const key = await newKey("ada", { scope });
-    const client = new KeyedClient(url, await introduceWithKey(url, key), key);
+    const client = keyedClient(url, await introduceWithKey(url, key), key);
     for (const method of Object.keys(METHOD_SCOPES)) {
       const allowed = includes(scope, needed(method));
       const params = PARAMS[method] ?? {};
@@ -225,7 +224,7 @@ describe("the table of scopes", () => {
   it.each(SCOPES)("decides for the scope %s and every route", async (scope) => {
     const { url, key: newKey } = await serveWithKeys();
     const key = await newKey("ada", { scope });
-    const client = new KeyedClient(url, await introduceWithKey(url, key), key);
+    const client = keyedClient(url, await introduceWithKey(url, key), key);
     for (const [route, wanted] of Object.entries(ROUTE_SCOPES)) {
       const [method, path] = route.split(" ") as [string, string];
       const leaving = new AbortController();

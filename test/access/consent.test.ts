@@ -1,6 +1,7 @@
 // A share waits until it is accepted: nobody can push sessions into another's lists, searches and prompts.
 import { describe, expect, it } from "vitest";
-import { codeOf, ERAS, type Person, serveWithKeys } from "../support/people.ts";
+import { ERAS, type Person, serveWithKeys } from "../support/people.ts";
+import { codeOf } from "../support/raw.ts";
 import type { Json } from "../support/raw.ts";
 
 const open = async (person: Person, title: string): Promise<string> => {

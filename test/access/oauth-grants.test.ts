@@ -1,11 +1,12 @@
 // Tokens of our own authorization server: how they are renewed, what they open, and what ends them.
 import { beforeEach, describe, expect, it } from "vitest";
+import { bearer } from "../support/bearer.ts";
 import { openDatabase } from "../support/database.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { serveHere } from "../support/here.ts";
 import { errorOf, Program, tokensOf } from "../support/oauth-program.ts";
 import { Person } from "../support/oauth.ts";
-import { bearer, type KeyedServer, serveWithKeys } from "../support/people.ts";
+import { type KeyedServer, serveWithKeys } from "../support/people.ts";
 import { rows } from "../support/rows.ts";
 
 const OWN = { "auth-server": "true" };

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { defineTool } from "../../src/index.ts";
 import { openDatabase } from "../support/database.ts";
 import { temporaryFolder } from "../support/folder.ts";
-import { introduceWithKey, KeyedClient, serveWithKeys } from "../support/people.ts";
+import { introduceWithKey, keyedClient, serveWithKeys } from "../support/people.ts";
 import { rows } from "../support/rows.ts";
 import { sharedSession } from "../support/shared-session.ts";
 
@@ -32,7 +32,7 @@ async function deadCall() {
   const before = await serveWithKeys(config, { tools: [tool] });
   const session = await sharedSession(await before.person("ana"));
   const key = await before.key("will");
-  const will = new KeyedClient(before.url, await introduceWithKey(before.url, key), key);
+  const will = keyedClient(before.url, await introduceWithKey(before.url, key), key);
   await before.app.stop();
   const folder = config["data-dir"];
   const database = openDatabase(folder, { readonly: false });

@@ -9,7 +9,7 @@ import { Program } from "../support/oauth-program.ts";
 import { Person } from "../support/oauth.ts";
 import {
   introduceWithKey,
-  KeyedClient,
+  keyedClient,
   type KeyedServer,
   serveWithKeys,
 } from "../support/people.ts";
@@ -77,7 +77,7 @@ async function whileRunning(
   const session = await sharedSession(ana);
   const key = await server.key("will");
   const shown = await credentials(server, key);
-  const will = new KeyedClient(server.url, await introduceWithKey(server.url, shown), shown);
+  const will = keyedClient(server.url, await introduceWithKey(server.url, shown), shown);
   const running = will.call("late", { session });
   await begun.wait;
   const share = (tool: string, more = {}) =>

@@ -1,17 +1,25 @@
 // Every route with somebody else's ids in it: what is another's is answered like what does not exist.
 import { describe, expect, it } from "vitest";
+import { bearer } from "../support/bearer.ts";
 import { modernRequest, postModern } from "../support/modern.ts";
 import {
-  bearer,
   introduceWithKey,
-  KeyedClient,
+  keyedClient,
   type KeyedServer,
   nobodys,
   saying,
   serveWithKeys,
   speak,
 } from "../support/people.ts";
-import { type Answer, eventsOf, initialize, post, read, rpc } from "../support/raw.ts";
+import {
+  type Answer,
+  eventsOf,
+  initialize,
+  post,
+  type RawClient,
+  read,
+  rpc,
+} from "../support/raw.ts";
 
 /** A client of Ana's that is in use, and the keys of everybody else. */
 async function anasClient() {
@@ -31,7 +39,7 @@ const othersKeys = async ({ key }: KeyedServer): Promise<Record<string, string>>
   operator: await key("root", { scope: "admin" }),
 });
 
-const WAYS: Record<string, (client: KeyedClient, lastEventId: string) => Promise<Response>> = {
+const WAYS: Record<string, (client: RawClient, lastEventId: string) => Promise<Response>> = {
   POST: (client) => client.post(rpc("tools/list")),
   "POST of a call": (client) => client.post(rpc("tools/call", { name: "session_info" })),
   "POST of a notification": (client) =>
@@ -43,11 +51,11 @@ const WAYS: Record<string, (client: KeyedClient, lastEventId: string) => Promise
   DELETE: (client) => fetch(client.url, { method: "DELETE", headers: client.headers }),
 };
 
-const get = ({ url, headers }: KeyedClient, more: Record<string, string> = {}) =>
+const get = ({ url, headers }: RawClient, more: Record<string, string> = {}) =>
   fetch(url, { headers: { ...headers, accept: "text/event-stream", ...more } });
 
 /** The id of the first event of a stream that is waiting for nothing but time. */
-async function firstEventId(client: KeyedClient): Promise<string> {
+async function firstEventId(client: RawClient): Promise<string> {
   const reader = (await client.listen()).body!.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
   for (;;) {
@@ -66,7 +74,7 @@ describe("another's client id", () => {
       for (const [who, key] of Object.entries(keys)) {
         const [id, none] = [ana.id, nobodys()];
         const as = async (client: string) =>
-          read(await WAYS[way]!(new KeyedClient(server.url, client, key), last));
+          read(await WAYS[way]!(keyedClient(server.url, client, key), last));
         const answer = await as(id);
         expect(answer.status, who).toBe(404);
         expect(saying(answer, id), who).toEqual(saying(await as(none), none));
@@ -84,7 +92,7 @@ describe("another's client id", () => {
       const expired = await server.key("ana", { lifetimeMs: 0 });
       for (const key of [undefined, revoked, expired, "x", `${revoked}x`]) {
         const as = async (client: string) =>
-          read(await WAYS[way]!(new KeyedClient(server.url, client, key), "1-1"));
+          read(await WAYS[way]!(keyedClient(server.url, client, key), "1-1"));
         const answer = await as(ana.id);
         expect(answer.status).toBe(401);
         expect(answer.headers.get("www-authenticate")).toMatch(/^Bearer/);
@@ -100,7 +108,7 @@ it("another's event id brings nothing of another's stream", async () => {
   const { server, ana, keys } = await anasClient();
   const last = await firstEventId(ana);
   for (const key of Object.values(keys)) {
-    const own = new KeyedClient(server.url, await introduceWithKey(server.url, key), key);
+    const own = keyedClient(server.url, await introduceWithKey(server.url, key), key);
     const answer = await read(await get(own, { "last-event-id": last }));
     expect(answer.status).toBe(410);
     const unknown = await read(await get(own, { "last-event-id": last.replace(/\d+/, "999999") }));
@@ -114,7 +122,7 @@ it("nobody else can cancel a call, or answer for its client", async () => {
   const call = rpc("tools/call", { name: "chat", arguments: { prompt: "Who?" } }, 7);
   const running = ana.client!.post(call);
   for (const key of Object.values(keys)) {
-    const other = new KeyedClient(server.url, await introduceWithKey(server.url, key), key);
+    const other = keyedClient(server.url, await introduceWithKey(server.url, key), key);
     await other.post({
       jsonrpc: "2.0",
       method: "notifications/cancelled",
@@ -174,8 +182,8 @@ it("a key that is revoked is refused at the next request, its principal's other 
   const { url, key, app } = await serveWithKeys();
   const [one, two] = [await key("ana"), await key("ana")];
   const id = await introduceWithKey(url, one);
-  expect((await new KeyedClient(url, id, one).call("session_info")).status).toBe(200);
+  expect((await keyedClient(url, id, one).call("session_info")).status).toBe(200);
   await app.keys.revoke(one.split("_")[1]!);
-  expect((await new KeyedClient(url, id, one).call("session_info")).status).toBe(401);
-  expect((await new KeyedClient(url, id, two).call("session_info")).status).toBe(200);
+  expect((await keyedClient(url, id, one).call("session_info")).status).toBe(401);
+  expect((await keyedClient(url, id, two).call("session_info")).status).toBe(200);
 });

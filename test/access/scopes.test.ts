@@ -5,9 +5,10 @@ import { ALL_SCOPES, type Scope } from "../../src/auth/principal.ts";
 import { createRoutes } from "../../src/http/routes.ts";
 import { METHOD_SCOPES, ROUTE_SCOPES } from "../../src/mcp/scopes.ts";
 import { createLogger } from "../../src/telemetry/logger.ts";
+import { bearer } from "../support/bearer.ts";
 import { modernRequest, postModern } from "../support/modern.ts";
-import { bearer, ERAS, introduceWithKey, KeyedClient, serveWithKeys } from "../support/people.ts";
-import { initialize, type Json, rpc } from "../support/raw.ts";
+import { ERAS, introduceWithKey, keyedClient, serveWithKeys } from "../support/people.ts";
+import { initialize, type Json, type RawClient, rpc } from "../support/raw.ts";
 
 const ACCEPT = "application/json, text/event-stream";
 
@@ -108,7 +109,7 @@ describe.each(ERAS)("in the era of %s", (era) => {
       const own = await key("ana", { scope });
       // A key that may not even introduce itself comes with the client of another one of its principal.
       const introducer = READING.includes(scope) ? own : await key("ana", { scope: "read" });
-      const client = new KeyedClient(url, await introduceWithKey(url, introducer), own);
+      const client = keyedClient(url, await introduceWithKey(url, introducer), own);
       for (const [method, may, params] of METHODS) {
         const response =
           era === "2026"
@@ -140,7 +141,7 @@ describe.each(ERAS)("in the era of %s", (era) => {
 });
 
 describe("the streams, the questions and the end of a client", () => {
-  const WAYS: Record<string, (client: KeyedClient, signal: AbortSignal) => Promise<Response>> = {
+  const WAYS: Record<string, (client: RawClient, signal: AbortSignal) => Promise<Response>> = {
     "a stream": ({ url, headers }, signal) =>
       fetch(url, { headers: { ...headers, accept: "text/event-stream" }, signal }),
     "a stream from an event on": ({ url, headers }, signal) =>
@@ -165,7 +166,7 @@ describe("the streams, the questions and the end of a client", () => {
       const introducer = await key("ana");
       const id = await introduceWithKey(url, introducer);
       const come = async (by: string) =>
-        statusOf(await WAYS[way]!(new KeyedClient(url, id, by), leaving.signal));
+        statusOf(await WAYS[way]!(keyedClient(url, id, by), leaving.signal));
       for (const scope of ALL_SCOPES)
         expect
           .soft(await come(await key("ana", { scope })), scope)

@@ -1,7 +1,6 @@
 // What it means to share: who sees it where, what readers and writers do there, and that taking back works at once.
 import { describe, expect, it } from "vitest";
 import {
-  codeOf,
   type Era,
   ERAS,
   type KeyedServer,
@@ -10,6 +9,7 @@ import {
   saying,
   serveWithKeys,
 } from "../support/people.ts";
+import { codeOf } from "../support/raw.ts";
 import { rows } from "../support/rows.ts";
 import { SECRET, sharedSession } from "../support/shared-session.ts";
 

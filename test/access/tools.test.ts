@@ -1,7 +1,6 @@
 // Every tool, walked by everybody, in both eras, with the session named by the argument and by the address.
 import { describe, expect, it } from "vitest";
 import {
-  codeOf,
   type Era,
   ERAS,
   introduceWithKey,
@@ -12,6 +11,7 @@ import {
   serveWithKeys,
   speak,
 } from "../support/people.ts";
+import { codeOf } from "../support/raw.ts";
 import { contents, SECRET, sharedSession } from "../support/shared-session.ts";
 
 /** What a tool needs of the session that it works in. */

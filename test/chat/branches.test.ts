@@ -8,8 +8,9 @@ import { temporaryFolder } from "../support/folder.ts";
 import { gate, serveHere } from "../support/here.ts";
 import { breaksOff, isSilent, refuses, says, startModel } from "../support/model-server.ts";
 import { answerOf, KINDS, ownModel } from "../support/own-model.ts";
-import { codeOf, ERAS, serveWithKeys } from "../support/people.ts";
+import { ERAS, serveWithKeys } from "../support/people.ts";
 import { startServer } from "../support/process.ts";
+import { codeOf } from "../support/raw.ts";
 import { rows } from "../support/rows.ts";
 import { sharedSession } from "../support/shared-session.ts";
 

@@ -1,11 +1,12 @@
 // What cannot be asked is refused with a word that says why, before anything is stored or anybody is asked.
 import { describe, expect, it } from "vitest";
+import { bearer } from "../support/bearer.ts";
 import { serveHere } from "../support/here.ts";
 import { startModel } from "../support/model-server.ts";
 import { callModern } from "../support/modern.ts";
 import { answerOf, KINDS, ownModel } from "../support/own-model.ts";
-import { bearer, codeOf, serveWithKeys } from "../support/people.ts";
-import { introduce, type Json } from "../support/raw.ts";
+import { serveWithKeys } from "../support/people.ts";
+import { codeOf, introduce, type Json } from "../support/raw.ts";
 import { transcript } from "../support/rows.ts";
 import { sharedSession } from "../support/shared-session.ts";
 

@@ -2,11 +2,11 @@
 import { describe, expect, it } from "vitest";
 import { temporaryFolder } from "../support/folder.ts";
 import { serveHere } from "../support/here.ts";
-import { errorOf } from "../support/keyed.ts";
 import { callModern } from "../support/modern.ts";
 import { answerOf, KINDS, ownModel } from "../support/own-model.ts";
 import { startServer } from "../support/process.ts";
 import type { Json } from "../support/raw.ts";
+import { codeOf } from "../support/raw.ts";
 import { transcript } from "../support/rows.ts";
 
 const text = (value: string) => ({ type: "text" as const, text: value });
@@ -51,7 +51,7 @@ it("an answer that is malformed is an error of the model, not of the server; the
   ];
   for (const answer of malformed) {
     const refused = await answered(answer);
-    expect({ answer, isError: refused.isError, code: errorOf(refused) }).toEqual({
+    expect({ answer, isError: refused.isError, code: codeOf(refused) }).toEqual({
       ...{ answer, isError: true, code: "model" },
     });
     expect(refused.says).toMatch(/calling program's model/);

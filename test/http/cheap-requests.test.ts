@@ -10,8 +10,10 @@ import { databaseFile } from "../../src/storage/admin.ts";
 import { openStorage } from "../../src/storage/open.ts";
 import type { Storage } from "../../src/storage/storage.ts";
 import { UpdateNotifier } from "../../src/updates/notifier.ts";
+import { bearer } from "../support/bearer.ts";
 import { temporaryFolder } from "../support/folder.ts";
-import { bearer, codeOf, serveWithKeys, speak } from "../support/people.ts";
+import { serveWithKeys, speak } from "../support/people.ts";
+import { codeOf } from "../support/raw.ts";
 import { rows } from "../support/rows.ts";
 
 const different = (count: number, word = "w"): string =>

@@ -1,9 +1,10 @@
 // Anything at all, sent to /mcp with and without credentials: never a 500, never a crash, and never anybody's data.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { bearer } from "../support/bearer.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { envelope, MODERN } from "../support/modern.ts";
-import { bearer, introduceWithKey, serveWithKeys } from "../support/people.ts";
+import { introduceWithKey, serveWithKeys } from "../support/people.ts";
 import { startServer } from "../support/process.ts";
 import { post } from "../support/raw.ts";
 import { runs } from "../support/runs.ts";

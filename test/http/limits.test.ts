@@ -3,10 +3,11 @@ import { connect } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
 import { defineTool, type Tool } from "../../src/tools/tool.ts";
+import { bearer } from "../support/bearer.ts";
 import { openDatabase } from "../support/database.ts";
 import { gate } from "../support/here.ts";
-import { bearer, codeOf, ERAS, serveWithKeys } from "../support/people.ts";
-import { type Answer, initialize, post, read, rpc } from "../support/raw.ts";
+import { ERAS, serveWithKeys } from "../support/people.ts";
+import { type Answer, codeOf, initialize, post, read, rpc } from "../support/raw.ts";
 import { rows } from "../support/rows.ts";
 
 function expectTooMany(answer: Answer, setting: string): void {

@@ -3,7 +3,8 @@ import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { defineTool } from "../../src/index.ts";
 import { serveHere } from "../support/here.ts";
-import { eras, errorOf, Worker } from "../support/keyed.ts";
+import { eras, Worker } from "../support/keyed.ts";
+import { codeOf } from "../support/raw.ts";
 import { rows } from "../support/rows.ts";
 
 for (const [era, join] of Object.entries(eras)) {
@@ -53,7 +54,7 @@ for (const [era, join] of Object.entries(eras)) {
       expect(again).toMatchObject({ isError: false, data: first.data });
       expect((await call("state_get", { key: "a" })).data).toMatchObject({ version: 1 });
       const other = await call("state_set", { key: "a", value: { x: 1, y: [] } }, "k");
-      expect(errorOf(other)).toBe("conflict");
+      expect(codeOf(other)).toBe("conflict");
     });
 
     it("an argument of a tool's own that is called request_key means what the tool means", async () => {
@@ -70,7 +71,7 @@ for (const [era, join] of Object.entries(eras)) {
       // The key in _meta is another thing.
       for (const _ of [1, 2])
         expect((await call("lock", { request_key: 8 }, "k-1")).data).toMatchObject({ run: 3 });
-      expect(errorOf(await call("lock", { request_key: 9 }, "k-1"))).toBe("conflict");
+      expect(codeOf(await call("lock", { request_key: 9 }, "k-1"))).toBe("conflict");
       expect((await call("lock", {}, "k-2")).isError).toBe(true); // it is not filled in either
       expect(seen).toEqual([7, 7, 8]);
     });

@@ -7,10 +7,10 @@ import { GroupCommit } from "../../src/storage/sqlite/engine/group-commit.ts";
 import { openDatabase } from "../support/database.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { serveHere } from "../support/here.ts";
-import { errorOf, withKey } from "../support/keyed.ts";
+import { withKey } from "../support/keyed.ts";
 import { callModern, type ModernOptions } from "../support/modern.ts";
 import { startServer } from "../support/process.ts";
-import { type CallAnswer, introduce, read, rpc } from "../support/raw.ts";
+import { type CallAnswer, codeOf, introduce, read, rpc } from "../support/raw.ts";
 
 const KEY = "k-1";
 
@@ -100,7 +100,7 @@ describe("a call that is killed after any of its commits and repeated with its k
     for (const copy of copies) {
       const wasMade = one(copy, made) === 1;
       const again = await at(await serveAgain(copy))(tool, args, withKey(KEY));
-      expect(errorOf(again)).toBeUndefined();
+      expect(codeOf(again)).toBeUndefined();
       expect(one(copy, made)).toBe(1);
       expect(one(copy, "SELECT count(*) FROM keyed_call_changes")).toBe(0);
       // A change that was made is the one that the answer tells of.

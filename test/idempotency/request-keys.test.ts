@@ -4,9 +4,10 @@ import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { defineTool } from "../../src/index.ts";
 import { serveHere } from "../support/here.ts";
-import { eras, errorOf, keyed, type KeyedCaller, withKey, Worker } from "../support/keyed.ts";
+import { eras, keyed, type KeyedCaller, withKey, Worker } from "../support/keyed.ts";
 import { refuses, startModel } from "../support/model-server.ts";
 import { callModern, modernRequest, postModern } from "../support/modern.ts";
+import { codeOf } from "../support/raw.ts";
 import { rows, transcript } from "../support/rows.ts";
 
 async function scene() {
@@ -83,7 +84,7 @@ for (const [era, join] of Object.entries(eras)) {
         await call("history_append", { ...append("One"), request_key: "k-1" }),
       ]) {
         expect(other.isError).toBe(true);
-        expect(errorOf(other)).toBe("conflict");
+        expect(codeOf(other)).toBe("conflict");
         expect(other.says).toContain("new key");
       }
       expect(worker.runs).toBe(1);
@@ -136,7 +137,7 @@ for (const [era, join] of Object.entries(eras)) {
         await call("chat", { prompt: "One", request_key: `${longest}x` }),
       ]) {
         expect(tooLong.isError).toBe(true);
-        expect(errorOf(tooLong)).toBe("invalid");
+        expect(codeOf(tooLong)).toBe("invalid");
         expect(tooLong.says).toMatch(/request_key is 201 bytes long; at most 200/);
       }
       const refused = (await call("work", {}, "k\0")).messages.at(-1); // at the door, no tool is asked

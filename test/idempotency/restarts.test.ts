@@ -3,10 +3,10 @@
 import { describe, expect, it } from "vitest";
 import { temporaryFolder } from "../support/folder.ts";
 import { INTERRUPTED } from "../support/interrupted.ts";
-import { eras, errorOf, keyed, withKey } from "../support/keyed.ts";
+import { eras, keyed, withKey } from "../support/keyed.ts";
 import { callModern, modernRequest, postModern } from "../support/modern.ts";
 import { FIXTURE, type ServerProcess, startServer } from "../support/process.ts";
-import { type CallAnswer, calling, introduce, read, rpc } from "../support/raw.ts";
+import { type CallAnswer, calling, codeOf, introduce, read, rpc } from "../support/raw.ts";
 
 /** Long enough to be met in the middle. */
 const SLOWLY = { steps: 10, step_ms: 50 };
@@ -68,7 +68,7 @@ for (const [era, join] of Object.entries(eras)) {
       expect((await rest).says).toBe(joined.says);
       expect((await there.call("count_once", SLOWLY, KEY)).says).toBe(joined.says);
       const other = await there.call("count", SLOWLY, KEY);
-      expect(errorOf(other)).toBe("conflict");
+      expect(codeOf(other)).toBe("conflict");
     });
   });
 

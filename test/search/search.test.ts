@@ -4,7 +4,8 @@ import { connect, type TestClient, VERSIONS } from "../support/clients.ts";
 import { openDatabase } from "../support/database.ts";
 import { serveAtTime, serveHere } from "../support/here.ts";
 import { ManualClock } from "../support/manual-clock.ts";
-import { codeOf, ERAS, type Person, serveWithKeys } from "../support/people.ts";
+import { ERAS, type Person, serveWithKeys } from "../support/people.ts";
+import { codeOf } from "../support/raw.ts";
 
 interface Hit {
   session: string;

@@ -7,10 +7,17 @@ import { z } from "zod";
 import { defineTool } from "../../src/index.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { type Here, serveHere } from "../support/here.ts";
-import { errorOf } from "../support/keyed.ts";
 import { callModern, modernHeaders, modernRequest } from "../support/modern.ts";
 import { rawStdio } from "../support/raw-stdio.ts";
-import { calling, introduce, type Json, post, type RawClient, read } from "../support/raw.ts";
+import {
+  calling,
+  codeOf,
+  introduce,
+  type Json,
+  post,
+  type RawClient,
+  read,
+} from "../support/raw.ts";
 import { rows } from "../support/rows.ts";
 import { runs } from "../support/runs.ts";
 import {
@@ -67,7 +74,7 @@ describe("a number that would change", () => {
     for (const [number, why] of numbers) {
       const args = `{"key":"k","value":{"items":[1,{"id":${number}}]}}`;
       const refused = await callText(client, "state_set", args);
-      expect([number, errorOf(refused)]).toEqual([number, "invalid"]);
+      expect([number, codeOf(refused)]).toEqual([number, "invalid"]);
       expect(refused.says).toMatch(why);
       const shown = number.length > 40 ? `${number.slice(0, 40)}…` : number;
       expect(refused.says).toContain(`value.items[1].id is ${shown}, which`);
@@ -162,7 +169,7 @@ describe.each([
         await client.call(tool, args),
         await callModern(here.url, tool, args),
       ]) {
-        expect([tool, args, errorOf(answer)]).toEqual([tool, args, "invalid"]);
+        expect([tool, args, codeOf(answer)]).toEqual([tool, args, "invalid"]);
         expect(answer.says).toMatch(says);
         expect(answer.says.startsWith(`${place} `)).toBe(true);
       }
@@ -263,7 +270,7 @@ describe("what a tool stores in its session", () => {
     const client = await introduce(here.url);
     for (const [which, [what, , says]] of refused.entries()) {
       const answer = await client.call("keep", { which });
-      expect([what, errorOf(answer)]).toEqual([what, "invalid"]);
+      expect([what, codeOf(answer)]).toEqual([what, "invalid"]);
       expect(answer.says).toMatch(says);
     }
     expectNothingStored(here);
@@ -328,7 +335,7 @@ it("any JSON text is kept as it is, or refused", async () => {
   await fc.assert(
     fc.asyncProperty(json, async (value) => {
       const set = await callText(client, "state_set", `{"key":"k","value":${value}}`);
-      if (set.isError) expect(errorOf(set)).toBe("invalid");
+      if (set.isError) expect(codeOf(set)).toBe("invalid");
       if (set.isError) return;
       const stored = String(storedValue(folder));
       expect(numbersOf(stored)).toEqual(numbersOf(value));

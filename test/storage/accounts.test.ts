@@ -5,14 +5,15 @@ import { openStorage } from "../../src/storage/open.ts";
 import { openConnection } from "../../src/storage/sqlite/engine/connection.ts";
 import { migrate } from "../../src/storage/sqlite/schema/migrate.ts";
 import { migrations } from "../../src/storage/sqlite/schema/migrations.ts";
+import { bearer } from "../support/bearer.ts";
 import { openDatabase } from "../support/database.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { serveHere } from "../support/here.ts";
 import { listen } from "../support/listening.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { modernRequest, postModern } from "../support/modern.ts";
-import { bearer, codeOf, ERAS, type Person, serveWithKeys } from "../support/people.ts";
-import { initialize, post, read } from "../support/raw.ts";
+import { ERAS, type Person, serveWithKeys } from "../support/people.ts";
+import { codeOf, initialize, post, read } from "../support/raw.ts";
 import { rows } from "../support/rows.ts";
 
 const REQUEST_KEY = "holdfast/request-key";

@@ -2,10 +2,11 @@
 import { statSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { databaseFile } from "../../src/storage/admin.ts";
+import { bearer } from "../support/bearer.ts";
 import { openDatabase } from "../support/database.ts";
 import { dataFolder } from "../support/folder.ts";
-import { bearer, codeOf, ERAS, type Person, serveWithKeys, speak } from "../support/people.ts";
-import { initialize, post } from "../support/raw.ts";
+import { ERAS, type Person, serveWithKeys, speak } from "../support/people.ts";
+import { codeOf, initialize, post } from "../support/raw.ts";
 import { rows } from "../support/rows.ts";
 
 const KB = "x".repeat(1_024);

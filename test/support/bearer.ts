@@ -7,12 +7,13 @@ import { Client as ClientV1 } from "@modelcontextprotocol/sdk/client/index.js";
 import { StreamableHTTPClientTransport as HttpV1 } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import { onTestFinished } from "vitest";
 import { command } from "./command.ts";
+import { callModern } from "./modern.ts";
 import type { Answer, CallAnswer, Json, RawClient } from "./raw.ts";
-import { calling, INFO, initialize, introduce, post, read, rpc } from "./raw.ts";
+import { INFO, initialize, introduce, post, read } from "./raw.ts";
 
-export const bearer = (token: string): { authorization: string } => ({
-  authorization: `Bearer ${token}`,
-});
+/** No header without a token. */
+export const bearer = (token: string | undefined): Record<string, string> =>
+  token === undefined ? {} : { authorization: `Bearer ${token}` };
 
 /** The output of `keys create --json`. */
 export async function createKey(folder: string, ...flags: string[]): Promise<Json> {
@@ -24,32 +25,18 @@ export async function createKey(folder: string, ...flags: string[]): Promise<Jso
 
 /** One `initialize`, whatever becomes of it. */
 export const knock = async (url: string, token?: string): Promise<Answer> =>
-  read(await post(url, initialize(), token === undefined ? {} : bearer(token)));
+  read(await post(url, initialize(), bearer(token)));
 
 export const introduceAs = (url: string, token: string): Promise<RawClient> =>
   introduce(url, { headers: bearer(token) });
 
 /** One call of 2026-07-28, which knows no introduction. */
-export async function callAs(
+export const callAs = (
   url: string,
   token: string,
   name: string,
-  args: object = {},
-): Promise<CallAnswer> {
-  const version = "2026-07-28";
-  const _meta = {
-    "io.modelcontextprotocol/protocolVersion": version,
-    "io.modelcontextprotocol/clientInfo": INFO,
-    "io.modelcontextprotocol/clientCapabilities": {},
-  };
-  const headers = {
-    ...{ "mcp-protocol-version": version, "mcp-method": "tools/call", "mcp-name": name },
-    ...bearer(token),
-  };
-  return calling(
-    await read(await post(url, rpc("tools/call", { name, arguments: args, _meta }), headers)),
-  );
-}
+  args?: object,
+): Promise<CallAnswer> => callModern(url, name, args, { headers: bearer(token) });
 
 /** `initialize` and the first page of tools by an SDK client. */
 export async function toolsOf(

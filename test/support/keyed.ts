@@ -44,10 +44,6 @@ export const withKey = (key: unknown, meta: object = {}): ModernOptions => ({
   meta: { ...keyed(key), ...meta },
 });
 
-/** The code of a tool's error. */
-export const errorOf = ({ messages }: CallAnswer): unknown =>
-  messages.at(-1)?.["result"]?._meta?.["holdfast/error"];
-
 const FAILED = { isError: true, content: [{ type: "text" as const, text: "It failed." }] };
 
 /** A tool that waits until it is let go, or is cancelled. */

@@ -5,6 +5,7 @@ import type { App } from "../../src/app/app.ts";
 import type { Scope } from "../../src/auth/principal.ts";
 import type { Settings } from "../../src/config/config.ts";
 import { createHoldfast, type HoldfastOptions } from "../../src/holdfast.ts";
+import { bearer } from "./bearer.ts";
 import { dataFolder } from "./folder.ts";
 import { askModern } from "./modern.ts";
 import { type Answer, type CallAnswer, calling, initialize, post, RawClient, read } from "./raw.ts";
@@ -54,7 +55,7 @@ export interface Person {
   readonly key: string | undefined;
   readonly headers: Record<string, string>;
   /** The 2025-era client, where there is one. */
-  readonly client: KeyedClient | undefined;
+  readonly client: RawClient | undefined;
   ask(method: string, params?: object): Promise<Answer>;
   call(tool: string, args?: object): Promise<CallAnswer>;
   /** Says yes for somebody else, who was offered a share. */
@@ -63,22 +64,9 @@ export interface Person {
   at(query: string): Person;
 }
 
-/** A 2025-era client with a key. */
-export class KeyedClient extends RawClient {
-  readonly #key: string | undefined;
-
-  constructor(url: string, id: string, key: string | undefined) {
-    super(url, id, "2025-11-25");
-    this.#key = key;
-  }
-
-  override get headers(): Record<string, string> {
-    return { ...super.headers, ...bearer(this.#key) };
-  }
-}
-
-export const bearer = (key: string | undefined): Record<string, string> =>
-  key === undefined ? {} : { authorization: `Bearer ${key}` };
+/** A 2025-era client with a key, under the id of its own introduction or another one. */
+export const keyedClient = (url: string, id: string, key: string | undefined): RawClient =>
+  new RawClient(url, id, "2025-11-25", bearer(key));
 
 /** `clientId` stands for a 2025-era client that somebody else has introduced. */
 export async function speak(
@@ -99,7 +87,7 @@ export async function introduceWithKey(url: string, key: string | undefined): Pr
 }
 
 function legacy(url: string, id: string, key: string | undefined): Person {
-  const client = new KeyedClient(url, id, key);
+  const client = keyedClient(url, id, key);
   return {
     ...{ key, client, headers: client.headers },
     ask: (method, params) => client.ask(method, params),
@@ -127,7 +115,3 @@ export function saying(answer: Answer, id: string): object {
   const messages = answer.messages.map(({ id: _, ...message }) => text(message));
   return { status: answer.status, type: answer.headers.get("content-type"), messages };
 }
-
-/** The code of a tool's error. */
-export const codeOf = ({ messages }: Answer): unknown =>
-  messages.at(-1)?.["result"]?._meta?.["holdfast/error"];

@@ -173,6 +173,10 @@ export function calling(answer: Answer): CallAnswer {
   };
 }
 
+/** The code of a tool's error. */
+export const codeOf = ({ messages }: Pick<Answer, "messages">): unknown =>
+  messages.at(-1)?.["result"]?._meta?.["holdfast/error"];
+
 /** Introduces a client; `url` may carry `?name=` or `?session=`. */
 export async function introduce(
   url: string,

@@ -3,8 +3,9 @@ import { inputRequired } from "@modelcontextprotocol/server";
 import { expect, it } from "vitest";
 import { z } from "zod";
 import { defineTool } from "../../src/index.ts";
+import { bearer } from "../support/bearer.ts";
 import { listen } from "../support/listening.ts";
-import { bearer, serveWithKeys } from "../support/people.ts";
+import { serveWithKeys } from "../support/people.ts";
 import { accept, DONE, TAKES_TASKS, taskClient } from "../support/tasks.ts";
 
 const SCOPES = ["read", "write", "admin"] as const;

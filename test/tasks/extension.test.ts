@@ -4,10 +4,11 @@ import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { defineTool } from "../../src/index.ts";
 import { checkAnswers } from "../../src/tools/tasks/answers.ts";
+import { bearer } from "../support/bearer.ts";
 import { serveHere, gate } from "../support/here.ts";
 import { listen } from "../support/listening.ts";
 import { askModern, callModern } from "../support/modern.ts";
-import { bearer, serveWithKeys } from "../support/people.ts";
+import { serveWithKeys } from "../support/people.ts";
 import { rows } from "../support/rows.ts";
 import { accept, DONE, SOON, TAKES_TASKS, taskClient } from "../support/tasks.ts";
 

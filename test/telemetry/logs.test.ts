@@ -2,13 +2,13 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { createKey } from "../support/bearer.ts";
+import { bearer, createKey } from "../support/bearer.ts";
 import { openDatabase } from "../support/database.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { serveHere } from "../support/here.ts";
 import { refuses, startModel } from "../support/model-server.ts";
 import { callModern } from "../support/modern.ts";
-import { bearer, ERAS, speak } from "../support/people.ts";
+import { ERAS, speak } from "../support/people.ts";
 import { FIXTURE, PROGRAM, run, startServer } from "../support/process.ts";
 import { rawStdio } from "../support/raw-stdio.ts";
 import { introduce, type Json, post, read, rpc } from "../support/raw.ts";

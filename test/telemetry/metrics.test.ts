@@ -2,9 +2,10 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { defineTool } from "../../src/tools/tool.ts";
+import { bearer } from "../support/bearer.ts";
 import { gate, serveHere } from "../support/here.ts";
 import { modernRequest, postModern } from "../support/modern.ts";
-import { bearer, ERAS, type KeyedServer, serveWithKeys, speak } from "../support/people.ts";
+import { ERAS, type KeyedServer, serveWithKeys, speak } from "../support/people.ts";
 import { growth, scrape } from "../support/prometheus.ts";
 import { initialize, introduce, post, rpc } from "../support/raw.ts";
 

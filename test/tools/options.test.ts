@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z as zod3 } from "zod/v3";
 import { createHoldfast, defineTool, type Running, testClient } from "../../src/index.ts";
 import { callAs } from "../support/bearer.ts";
-import { errorOf } from "../support/keyed.ts";
 import { callModern } from "../support/modern.ts";
+import { codeOf } from "../support/raw.ts";
 
 const spec = { description: "For a test.", session: "optional" } as const;
 let signalled = 0;
@@ -121,7 +121,7 @@ it("helpers may be beside the handler, and anything in an object of a class", as
 it("timeoutMs ends a call, whether its tool listens or not, and says so", async () => {
   for (const name of ["heeds", "ignores"]) {
     const late = await call(name);
-    expect(errorOf(late)).toBe("limit");
+    expect(codeOf(late)).toBe("limit");
     expect(late.says).toContain("took longer than its 5 ms");
   }
   expect(signalled).toBe(2);
