@@ -16,7 +16,7 @@ DROP TRIGGER `state_usage_delete`;
 --> statement-breakpoint
 DROP TRIGGER `sessions_usage`;
 --> statement-breakpoint
-DROP TRIGGER `sessions_usage_owner`;
+DROP TRIGGER IF EXISTS `sessions_usage_owner`;
 --> statement-breakpoint
 DROP TRIGGER `usage_empty`;
 --> statement-breakpoint

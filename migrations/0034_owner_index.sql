@@ -1,2 +1,2 @@
 -- The program indexes the messages of a session that changes hands, in batches: one statement would hold up everybody.
-DROP TRIGGER `messages_fts_owner`;
+DROP TRIGGER IF EXISTS `messages_fts_owner`;

@@ -6,7 +6,7 @@ INSERT INTO messages_fts_parts(messages_fts_parts, rank) VALUES ('deletemerge', 
 --> statement-breakpoint
 DROP TRIGGER `messages_fts_delete`;
 --> statement-breakpoint
-DROP TRIGGER `messages_fts_update`;
+DROP TRIGGER IF EXISTS `messages_fts_update`;
 --> statement-breakpoint
 CREATE TRIGGER `messages_fts_delete` AFTER DELETE ON `messages` BEGIN
   DELETE FROM messages_fts WHERE rowid = old.id;

@@ -8,6 +8,8 @@ import { systemClock } from "../../src/lib/clock.ts";
 import type { AppError } from "../../src/lib/errors.ts";
 import { newId } from "../../src/lib/ids.ts";
 import { openStorage } from "../../src/storage/open.ts";
+import { migrate } from "../../src/storage/postgres/schema/migrate.ts";
+import { migrations } from "../../src/storage/postgres/schema/migrations.ts";
 import { command } from "../support/command.ts";
 import { address, newOwner, newRole, PASSWORD } from "../support/database-roles.ts";
 import { freePort } from "../support/free-port.ts";
@@ -116,6 +118,18 @@ it("a database that has a view, an index or a function of an equal name, also on
   await client.query("DROP TABLE theirs; CREATE TYPE usage AS ENUM ('a')");
   await expect(open(url)).rejects.toMatchObject({ message: of("name that Holdfast needs") });
   expect(await tablesOf(database)).toEqual([]);
+});
+
+it("an older database whose tables somebody has changed", async () => {
+  const database = await emptyDatabase({ fresh: true });
+  await migrate(database.client, migrations.slice(0, 10));
+  await database.client.query("DROP TABLE browser_sessions");
+  const before = await tablesOf(database);
+  await expect(open(database.url)).rejects.toMatchObject({
+    name: "AppError",
+    message: 'This database cannot be upgraded: relation "browser_sessions" does not exist.',
+  });
+  expect(await tablesOf(database)).toEqual(before);
 });
 
 it("a database in another encoding than UTF-8", async () => {

@@ -43,19 +43,6 @@ describe.each(Object.entries(databases))("a database that %s", (_, statements) =
   });
 });
 
-it("a database of the project's first days, whose tables were replaced, is refused in one line", () => {
-  const file = foreign(
-    "CREATE TABLE __drizzle_migrations (id INTEGER PRIMARY KEY, hash text, created_at numeric);" +
-      "INSERT INTO __drizzle_migrations VALUES (1, 'x', 1795332479687), (2, 'y', 1795335166448);" +
-      "CREATE TABLE open_requests (id)",
-  );
-  const before = readFileSync(file);
-  const message = `${file}: a first sketch of Holdfast made this database.`;
-  expect(() => openConnection(file)).toThrow(expect.objectContaining({ message }));
-  expect(() => inspect(file, 0)).toThrow(expect.objectContaining({ message }));
-  expect(readFileSync(file).equals(before)).toBe(true);
-});
-
 describe.each([
   ["pipe", (file: string) => void execFileSync("mkfifo", [file])],
   ["folder", (file: string) => mkdirSync(file)],

@@ -13,7 +13,8 @@ const OLDEST_SERVER = 150_000;
 
 /**
  * Applies what is missing, all or nothing.
- * @throws AppError `start` for an old server, a database of a newer Holdfast or of another program
+ * @throws AppError `start` for an old server, a database of a newer Holdfast or of another program, or one whose tables another
+ * program has changed
  */
 export async function migrate(
   client: pg.ClientBase,
@@ -36,7 +37,8 @@ export async function migrate(
     await client.query("COMMIT");
   } catch (error) {
     await client.query("ROLLBACK").catch(() => undefined);
-    throw isTaken(error) ? foreign(undefined, error) : error;
+    if (isTaken(error)) throw foreign(undefined, error);
+    throw isOfStatement(error) ? changedByOthers(error) : error;
   }
 }
 
@@ -139,5 +141,15 @@ const isTaken = (error: unknown): boolean =>
 const foreign = (found = "name that Holdfast needs", cause?: unknown): AppError =>
   new AppError("start", `This database has a ${found} of another program.`, {
     hint: "Give Holdfast a database of its own: createdb holdfast",
+    cause,
+  });
+
+/** Codes for a statement that does not fit the database: something is missing, or something else depends on it. */
+const isOfStatement = (error: unknown): error is Error =>
+  ["42P01", "42703", "42704", "42883", "2BP01", "0A000"].includes(codeOf(error) ?? "");
+
+const changedByOthers = (cause: Error): AppError =>
+  new AppError("start", `This database cannot be upgraded: ${cause.message}.`, {
+    hint: "Something but Holdfast has changed its tables, views or functions. Undo that, and start again: nothing was changed.",
     cause,
   });

@@ -17,14 +17,6 @@ export function refuseForeign(sqlite: Sqlite): void {
 /** @throws AppError `invalid` also for an empty database */
 export function expectOurs(sqlite: Sqlite): void {
   if (!isOurs(sqlite)) throw notOurs(sqlite.name);
-  if (isSketch(sqlite))
-    throw new AppError(
-      "invalid",
-      `${sqlite.name}: a first sketch of Holdfast made this database.`,
-      {
-        hint: "No later version can read it. Name another folder with --data-dir.",
-      },
-    );
 }
 
 const notOurs = (file: string): AppError =>
@@ -41,12 +33,4 @@ function isOurs(sqlite: Sqlite): boolean {
   if (!columns.pluck().all().includes("created_at")) return false;
   const first = sqlite.prepare("SELECT min(created_at) FROM __drizzle_migrations").pluck().get();
   return first === migrations[0]!.createdAt;
-}
-
-/** True for a database with migrations that were replaced in the project's first days. */
-function isSketch(sqlite: Sqlite): boolean {
-  const applied = sqlite.prepare("SELECT created_at FROM __drizzle_migrations").pluck().all();
-  const known = new Set<unknown>(migrations.map(({ createdAt }) => createdAt));
-  const newest = migrations.at(-1)!.createdAt; // a newer version has others
-  return applied.some((createdAt) => Number(createdAt) <= newest && !known.has(createdAt));
 }

@@ -1,6 +1,8 @@
 // Brings the database to this program's version before anything else uses it. Keeps drizzle-kit's own book-keeping table.
+import { SqliteError } from "better-sqlite3";
 import { AppError } from "../../../lib/errors.ts";
 import { BUSY_TIMEOUT_MS, type Sqlite } from "../engine/connection.ts";
+import { complete } from "./early-databases.ts";
 import { type Migration, migrations } from "./migrations.ts";
 import { newDatabase } from "./new-database.ts";
 
@@ -12,7 +14,7 @@ const TABLE = `CREATE TABLE IF NOT EXISTS __drizzle_migrations (
 /**
  * Applies what is missing, all or nothing; processes that start together wait for each other. `whole`: the statements that
  * make in an empty database what the wanted migrations make, a fifth of their time; none: an empty one is migrated too.
- * @throws AppError `start` when a newer program has written the database
+ * @throws AppError `start` when a newer program has written the database, or another one has changed its tables
  */
 export function migrate(
   sqlite: Sqlite,
@@ -21,8 +23,8 @@ export function migrate(
 ): void {
   const apply = sqlite.transaction(() => {
     sqlite.exec(TABLE);
-    const applied = appliedVersion(sqlite);
-    refuseNewer(sqlite, applied, wanted);
+    refuseNewer(sqlite, appliedVersion(sqlite), wanted);
+    const applied = complete(sqlite, appliedVersion(sqlite));
     const record = sqlite.prepare(
       "INSERT INTO __drizzle_migrations (hash, created_at) VALUES (?, ?)",
     );
@@ -38,9 +40,23 @@ export function migrate(
   // Another process may be at it: a large file takes minutes.
   if (pending) sqlite.pragma(`busy_timeout = ${UPGRADE_TIMEOUT_MS}`);
   // Immediate: the second of two processes sees the first one's tables instead of failing to upgrade its lock.
-  apply.immediate();
+  try {
+    apply.immediate();
+  } catch (error) {
+    throw isOfStatement(error) ? changedByOthers(sqlite, error) : error;
+  }
   sqlite.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
 }
+
+/** A statement that does not fit the database, as opposed to a full disk or a lock. */
+const isOfStatement = (error: unknown): error is Error =>
+  error instanceof SqliteError && error.code === "SQLITE_ERROR";
+
+const changedByOthers = (sqlite: Sqlite, cause: Error): AppError =>
+  new AppError("start", `${sqlite.name}: this database cannot be upgraded: ${cause.message}.`, {
+    hint: "Something but Holdfast has changed its tables, views or triggers. Undo that, and start again: nothing was changed.",
+    cause,
+  });
 
 /** True if a database at that version lacks a migration. */
 export const isBehind = (applied: number, wanted: readonly Migration[] = migrations): boolean =>

@@ -266,7 +266,7 @@ export const migrations: Migration[] = [
   },
   {
     "createdAt": 1795677713920,
-    "hash": "525a8302fa59ac9fd4d40f511b795093869d6e84ac9b7fbc130f02370e7bce5a",
+    "hash": "8f58d76844c296bf21f74c47f9d4e1400b3705e0d7082b6247760fc16cbaf9f6",
     "statements": [
       "ALTER TABLE `usage` ADD `stored_bytes` integer DEFAULT 0 NOT NULL;",
       "ALTER TABLE `usage` ADD `program_bytes` integer DEFAULT 0 NOT NULL;",
@@ -277,7 +277,7 @@ export const migrations: Migration[] = [
       "DROP TRIGGER `state_usage_update`;",
       "DROP TRIGGER `state_usage_delete`;",
       "DROP TRIGGER `sessions_usage`;",
-      "DROP TRIGGER `sessions_usage_owner`;",
+      "DROP TRIGGER IF EXISTS `sessions_usage_owner`;",
       "DROP TRIGGER `usage_empty`;",
       "-- What the accounts should say: for those of earlier versions, and for whoever wants to check.\nCREATE VIEW `usage_measured` AS\nSELECT owner, sum(history) AS history_bytes, sum(state) AS state_bytes, sum(bytes) AS stored_bytes,\n  sum(iif(of_programs, bytes, 0)) AS program_bytes\nFROM (\n  SELECT owner AS owner, 0 AS history, 0 AS state, 400 + 2 * coalesce(octet_length(sessions.name), 0) + coalesce(octet_length(sessions.title), 0) + coalesce(octet_length(sessions.system), 0) AS bytes, false AS of_programs FROM sessions\n  UNION ALL\n  SELECT sessions.owner, octet_length(messages.content), 0, 200 + 2 * octet_length(messages.content), false FROM messages JOIN sessions ON sessions.id = messages.session_id\n  UNION ALL\n  SELECT sessions.owner, 0, octet_length(session_state.value), 200 + 2 * octet_length(session_state.key) + octet_length(session_state.value), false FROM session_state JOIN sessions ON sessions.id = session_state.session_id\n  UNION ALL\n  SELECT sessions.owner, 0, 0, 100 + octet_length(summaries.content), false FROM summaries JOIN sessions ON sessions.id = summaries.session_id\n  UNION ALL\n  SELECT sessions.owner, 0, 0, 300 + 2 * octet_length(grants.principal), false FROM grants JOIN sessions ON sessions.id = grants.session_id\n  UNION ALL\n  SELECT sessions.owner, 0, 0, 300 + 2 * octet_length(share_offers.principal), false FROM share_offers JOIN sessions ON sessions.id = share_offers.session_id\n  UNION ALL\n  SELECT keyed_calls.owner, 0, 0, 400 + 2 * (octet_length(keyed_calls.owner) + octet_length(keyed_calls.scope) + octet_length(keyed_calls.key)) + coalesce(octet_length(keyed_calls.outcome), 0), false FROM keyed_calls\n  UNION ALL\n  SELECT clients.owner, 0, 0, 800 + octet_length(clients.initialize) + octet_length(clients.capabilities) + octet_length(clients.name) + octet_length(clients.version), true FROM clients\n  UNION ALL\n  SELECT clients.owner, 0, 0, 300 + 3 * octet_length(subscriptions.uri) + coalesce(octet_length(subscriptions.asked), 0), true FROM subscriptions JOIN clients ON clients.id = subscriptions.client_id\n  UNION ALL\n  SELECT clients.owner, 0, 0, 100 + octet_length(outbox.data), true FROM outbox JOIN clients ON clients.id = outbox.client_id\n  UNION ALL\n  SELECT clients.owner, 0, 0, 200, true FROM streams JOIN clients ON clients.id = streams.client_id\n  UNION ALL\n  SELECT clients.owner, 0, 0, 50 + octet_length(stream_events.data), true FROM stream_events JOIN streams ON streams.id = stream_events.stream_id JOIN clients ON clients.id = streams.client_id\n  UNION ALL\n  SELECT clients.owner, 0, 0, 400 + octet_length(open_requests.message), true FROM open_requests JOIN clients ON clients.id = open_requests.client_id\n)\nGROUP BY owner;",
       "DELETE FROM `usage`;",
@@ -413,9 +413,9 @@ export const migrations: Migration[] = [
   },
   {
     "createdAt": 1795715883488,
-    "hash": "ec2b07024e17041c3eba98c88c23f45ee467e1dfcabb9dcfe72f432b8c2e427a",
+    "hash": "2d93c82ec68001555c85fdb1af3f1bf203d0bedbc65bfe4e7fbe50b063f4ef5c",
     "statements": [
-      "-- The program indexes the messages of a session that changes hands, in batches: one statement would hold up everybody.\nDROP TRIGGER `messages_fts_owner`;"
+      "-- The program indexes the messages of a session that changes hands, in batches: one statement would hold up everybody.\nDROP TRIGGER IF EXISTS `messages_fts_owner`;"
     ]
   },
   {
@@ -470,12 +470,12 @@ export const migrations: Migration[] = [
   },
   {
     "createdAt": 1795726805224,
-    "hash": "b3fa4412690ea31737876b817a004bdb5f4cfd5cdd69a9e118708ba35c3760ec",
+    "hash": "2f6bd606e700cf86512c84f72007b94300ad9c1e549732e326d18f5e5de8f25a",
     "statements": [
       "-- What is found inside of words and beside them (src/search/parts.ts). The program fills this index behind the messages, the newest\n-- first (src/storage/sqlite/search/parts-index.ts); until it has come to a message, that is found by its words.\nCREATE VIRTUAL TABLE `messages_fts_parts` USING fts5(tokens, content='', contentless_delete=1, detail=none, tokenize=\"unicode61 remove_diacritics 0 categories 'L* M* N* Co Cn S* P*'\");",
       "INSERT INTO messages_fts_parts(messages_fts_parts, rank) VALUES ('deletemerge', 0);",
       "DROP TRIGGER `messages_fts_delete`;",
-      "DROP TRIGGER `messages_fts_update`;",
+      "DROP TRIGGER IF EXISTS `messages_fts_update`;",
       "CREATE TRIGGER `messages_fts_delete` AFTER DELETE ON `messages` BEGIN\n  DELETE FROM messages_fts WHERE rowid = old.id;\n  DELETE FROM messages_fts_parts WHERE rowid = old.id;\nEND;",
       "CREATE TRIGGER `messages_fts_update` AFTER UPDATE OF content ON `messages` BEGIN\n  DELETE FROM messages_fts WHERE rowid = old.id;\n  DELETE FROM messages_fts_parts WHERE rowid = old.id;\nEND;"
     ]
