@@ -212,7 +212,7 @@ function isUnknownModel(error: unknown): boolean {
   };
   const isNamed =
     /\bmodel\b/i.test(responseBody) && /not (?:found|exist)|unknown|invalid/i.test(responseBody);
-  return statusCode === 404 || (statusCode === 400 && isNamed);
+  return statusCode === 404 || ([400, undefined].includes(statusCode) && isNamed);
 }
 
 /** An address that may be shown, with the credentials in it as headers. */

@@ -51,7 +51,9 @@ function describe(error: unknown): string {
   const isBroken = cause instanceof Error && !cause.name.startsWith("AI_");
   if (statusCode !== undefined && statusCode < 300 && isBroken)
     return `The answer broke off: ${describe(cause)}`;
-  const status = statusCode === undefined ? "" : `HTTP ${statusCode}: `;
+  // The SDK makes up a status for a failure within a stream, whose status was 200.
+  const isTold = statusCode !== undefined && error.name !== "AI_StreamProviderError";
+  const status = isTold ? `HTTP ${statusCode}: ` : "";
   const reason =
     cause instanceof Error && !error.message.includes(cause.message) ? ` (${describe(cause)})` : "";
   const said = statusCode === undefined ? undefined : saidIn(responseBody ?? "");

@@ -124,6 +124,12 @@ describe.each(wires)("an answer in the form of %s", (name, wire) => {
     expect(answer.says).toContain("The answer broke off: the stream ended early.");
   });
 
+  it("that is cut within an event is an error of the stream, not of its JSON", async () => {
+    const half = 'data: {"choices":[{"index":0,"del';
+    const answer = await ask(wire, sends(wire.begin + wire.piece("Half") + half));
+    expect(answer.says).toContain("failed: The answer broke off: the stream ended early.");
+  });
+
   it("that drips for longer than the time-out arrives whole", async () => {
     const pieces = Array.from({ length: 12 }, (_, n) => `${n} `);
     const drip = streams(async function* () {
@@ -244,6 +250,25 @@ describe("a stream", () => {
       ),
     ],
     [
+      "with values that say nothing",
+      stream("data: null\n\n", "data: 7\n\n", chunk({ content: "Ahoy" })),
+    ],
+    ["with an end in quotes", sends(`${chunk({ content: "Ahoy" })}data: "[DONE]"\n\n`)],
+    ["with an end in small letters", sends(`${chunk({ content: "Ahoy" })}data: [done]\n\n`)],
+    [
+      "with fields of another kind",
+      stream(
+        event({
+          ...{ id: 7, object: null, created: "now", model: {}, usage: "free" },
+          choices: [{ index: 0, delta: { content: "Ahoy" }, finish_reason: "stop" }],
+        }),
+      ),
+    ],
+    [
+      "with a success told in its last event",
+      stream(chunk({ content: "Ahoy" }), event({ code: 0, message: "Success", choices: [] })),
+    ],
+    [
       "with something behind its end",
       sends(`${chunk({ content: "Ahoy" }, "stop")}data: [DONE]\n\n${chunk({ content: "x" })}`),
     ],
@@ -277,6 +302,13 @@ describe("a stream", () => {
         anthropic.piece("Ahoy"),
     ],
     ["no counts", '"usage":{"output_tokens":7}', '"usage":null'],
+    ["an id of another kind", '"type":"message",', '"type":"message","id":7,"model":null,'],
+    ["a reason of another kind", '"stop_reason":"end_turn"', '"stop_reason":null'],
+    [
+      "counts of another kind",
+      '"usage":{"output_tokens":7}',
+      '"usage":{"output_tokens":7,"tier":5}',
+    ],
     ["no counts at its beginning", '"usage":{"input_tokens":11,"output_tokens":1}', '"usage":null'],
   ])("of Anthropic's form with %s is taken", async (_, part, other) => {
     const whole = anthropic.begin + anthropic.piece("Ahoy") + anthropic.end(true);
@@ -325,11 +357,24 @@ describe("what an endpoint says", () => {
     ],
     ["in the stream, as a message", stream(event({ message: "Too hot." }))],
     ["in the stream, as details", stream(event({ detail: "Too hot." }))],
+    ["in the stream, with a code", stream(event({ code: 1301, msg: "Too hot." }))],
+    ["in a choice", stream(event({ choices: [{ delta: {}, error: { message: "Too hot." } }] }))],
+    [
+      "in MiniMax's form",
+      stream(event({ choices: null, base_resp: { status_code: 1004, status_msg: "Too hot." } })),
+    ],
     ["in the stream, deeper", sends('data: {"error":{"error":{"message":"Too hot."}}}\n\n')],
   ])("%s reaches the caller", async (_, script) => {
     const answer = await ask(openai, script);
     expect(answer).toMatchObject({ isError: true });
     expect(answer.says).toContain("Too hot.");
+  });
+
+  it.each<[string, Script]>([
+    ["as JSON", sends('{"error":{"message":"Too hot.","code":400}}', "application/json")],
+    ["in the stream", stream(event({ error: { message: "Too hot.", code: 529 } }))],
+  ])("with 200, %s, is not told with another status", async (_, script) => {
+    expect((await ask(openai, script)).says).toMatch(/failed: Too hot\./);
   });
 });
 

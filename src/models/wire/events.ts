@@ -48,28 +48,41 @@ function textOf(content: unknown): string | undefined {
 
 const FINISHED = "finish_reason";
 
-/** True for an event that is the failure itself, without a field `error`. */
-const isError = ({ object, type, choices, message, detail }: Fields): boolean =>
+/** True for an event that is the failure itself, without a field `error`. A `code` of 0 is a success. */
+const isError = ({ object, type, choices, code, ...said }: Fields): boolean =>
   [object, type].includes("error") ||
-  (type === undefined && !choices && [message, detail].some((said) => messageIn(said)));
+  (type === undefined && code !== 0 && !isFilled(choices) && messageIn(said) !== undefined);
+
+const isFilled = (list: unknown): boolean => Array.isArray(list) && list.length > 0;
+
+/** The fields that count. The SDK would refuse the answer for the kind of any other. */
+const counting = (choices: readonly Fields[], usage: unknown): Fields => ({
+  choices,
+  ...(isObject(usage) && { usage }),
+});
 
 const openAiFailure = (message: string): Fields => ({ error: { message } });
 
 export const openAiWire: Wire = {
   failure: openAiFailure,
   event({ error, ...value }, memory) {
-    const { choices, usage } = value;
-    if (error || isError(value))
-      return openAiFailure(messageIn(error) ?? messageIn(value) ?? "It gave no reason.");
-    if (!Array.isArray(choices)) return usage === undefined ? undefined : { ...value, choices: [] };
-    return { ...value, choices: choices.map((choice) => openAiChoice(fieldsOf(choice), memory)) };
+    const { usage } = value;
+    const choices = Array.isArray(value["choices"]) ? value["choices"].map(fieldsOf) : undefined;
+    const fault = error || choices?.find((choice) => choice["error"])?.["error"];
+    if (fault || isError(value))
+      return openAiFailure(messageIn(fault) ?? messageIn(value) ?? "It gave no reason.");
+    if (choices === undefined && usage === undefined) return undefined;
+    return counting(
+      (choices ?? []).map((choice) => openAiChoice(choice, memory)),
+      usage,
+    );
   },
-  whole({ choices, error, ...value }) {
+  whole({ choices, usage }) {
     if (!Array.isArray(choices) || choices.length === 0) return undefined;
     const [first] = choices.map(fieldsOf);
     const { message, finish_reason = "stop", text } = first!;
     const delta = message ?? { content: text };
-    return [{ ...value, choices: [openAiChoice({ delta, finish_reason }, newMemory())] }];
+    return [counting([openAiChoice({ delta, finish_reason }, newMemory())], usage)];
   },
   // `[DONE]` ends an answer, also of endpoints that give no reason.
   ending({ last, isDone }) {
@@ -113,42 +126,59 @@ const anthropicFailure = (message: string): Fields => ({
   error: { type: "api_error", message },
 });
 
-/** An event without blocks and pieces that the SDK does not know, and with counts that it can read. */
+/**
+ * An event with what counts, in the kinds that the SDK knows: it would refuse the whole answer for a field of another kind.
+ * Undefined for blocks and pieces of other kinds, which are no text of the answer.
+ */
 function anthropicEvent(value: Fields, { leftOut }: Memory): Fields | undefined {
   const { type, index } = value;
   if (type === "message_start") {
-    const message = fieldsOf(value["message"]);
-    return {
-      type,
-      message: { ...message, content: [], usage: countsOf(message["usage"], ["input_tokens"]) },
-    };
+    const { usage } = fieldsOf(value["message"]);
+    return { type, message: { ...NOTHING_YET, usage: countsOf(usage, "input_tokens") } };
   }
-  if (type === "message_delta")
-    return {
-      type,
-      delta: fieldsOf(value["delta"]),
-      usage: countsOf(value["usage"], ["output_tokens"]),
-    };
+  if (type === "message_delta") {
+    const { stop_reason } = fieldsOf(value["delta"]);
+    return endOf(stop_reason, value["usage"]);
+  }
   if (type === "content_block_start") {
-    const block = fieldsOf(value["content_block"]);
-    if (BLOCKS.has(block["type"])) {
+    const { type: kind } = fieldsOf(value["content_block"]);
+    if (kind === "text" || kind === "thinking") {
       leftOut.delete(index);
-      return { ...value, content_block: { text: "", thinking: "", ...block } };
+      return { type, index, content_block: { type: kind, [kind]: "" } };
     }
     leftOut.add(index);
   }
-  const isPiece = type !== "content_block_delta" || PIECES.has(fieldsOf(value["delta"])["type"]);
-  return leftOut.has(index) || !isPiece ? undefined : value;
+  if (type !== "content_block_delta") return leftOut.has(index) ? undefined : { type, index };
+  const { type: kind, ...piece } = fieldsOf(value["delta"]);
+  const field = PIECES[String(kind)];
+  if (leftOut.has(index) || field === undefined || typeof piece[field] !== "string")
+    return undefined;
+  return { type, index, delta: { type: kind, [field]: piece[field] } };
 }
 
-/** Kinds of blocks, and of their pieces. An answer may have others, which are no text of it. */
-const BLOCKS: ReadonlySet<unknown> = new Set(["text", "thinking", "redacted_thinking"]);
-const PIECES: ReadonlySet<unknown> = new Set(["text_delta", "thinking_delta", "signature_delta"]);
+const endOf = (reason: unknown, usage: unknown): Fields => ({
+  type: "message_delta",
+  delta: { stop_reason: textOf(reason) || "end_turn", stop_sequence: null },
+  usage: countsOf(usage, "output_tokens"),
+});
 
-/** Counts that the SDK can read, with those of `needed`. */
-const countsOf = (usage: unknown, needed: readonly string[]): Fields => ({
-  ...Object.fromEntries(needed.map((name) => [name, UNREADABLE])),
-  ...Object.fromEntries(Object.entries(fieldsOf(usage)).filter(([, count]) => count !== null)),
+/** An answer at its beginning. */
+const NOTHING_YET = {
+  ...{ id: "msg", type: "message", role: "assistant", model: "model" },
+  ...{ content: [], stop_reason: null, stop_sequence: null },
+};
+
+/** Kinds of pieces, and the field of each. */
+const PIECES: Readonly<Record<string, string>> = { text_delta: "text", thinking_delta: "thinking" };
+
+/** The counts of tokens, with the one that is needed. */
+const countsOf = (usage: unknown, needed: string): Fields => ({
+  [needed]: UNREADABLE,
+  ...Object.fromEntries(
+    Object.entries(fieldsOf(usage)).filter(
+      ([name, count]) => name.endsWith("_tokens") && typeof count === "number",
+    ),
+  ),
 });
 
 export const anthropicWire: Wire = {
@@ -164,25 +194,17 @@ export const anthropicWire: Wire = {
   },
   whole(value) {
     if (!Array.isArray(value["content"])) return undefined;
-    const { content, stop_reason = "end_turn", stop_sequence = null, usage = {} } = value;
+    const { content, stop_reason, usage } = value;
     const text = textOf(content) ?? "";
     return [
       {
         type: "message_start",
-        message: {
-          ...{ id: "msg", type: "message", role: "assistant", model: "model", ...value },
-          ...{ content: [], stop_reason: null, stop_sequence: null },
-          usage: { input_tokens: 0, output_tokens: 0, ...fieldsOf(usage) },
-        },
+        message: { ...NOTHING_YET, usage: countsOf(usage, "input_tokens") },
       },
       { type: "content_block_start", index: 0, content_block: { type: "text", text: "" } },
       { type: "content_block_delta", index: 0, delta: { type: "text_delta", text } },
       { type: "content_block_stop", index: 0 },
-      {
-        type: "message_delta",
-        delta: { stop_reason, stop_sequence },
-        usage: { output_tokens: 0, ...fieldsOf(usage) },
-      },
+      endOf(stop_reason, usage),
       { type: "message_stop" },
     ];
   },

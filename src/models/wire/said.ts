@@ -3,6 +3,12 @@
 /** Longest text that is read. */
 const MAX_CHARACTERS = 64_000;
 
+/** Names of a message, and of what holds it. */
+const KEYS = [
+  ...["error", "message", "msg", "detail", "errors", "error_description", "title"],
+  ...["base_resp", "status_msg"], // MiniMax
+];
+
 /** The message in a body, or in the `error` of an event; undefined when it has none. */
 export function messageIn(value: unknown, depth = 0): string | undefined {
   if (typeof value === "string") return value.trim() === "" ? undefined : value;
@@ -14,7 +20,7 @@ export function messageIn(value: unknown, depth = 0): string | undefined {
   const fields = value as Record<string, unknown>;
   // `loc` and `msg`: FastAPI names the field beside what is wrong with it.
   const place = Array.isArray(fields["loc"]) ? `${fields["loc"].join(".")}: ` : "";
-  for (const key of ["error", "message", "msg", "detail", "errors", "error_description", "title"]) {
+  for (const key of KEYS) {
     const found = messageIn(fields[key], depth + 1);
     if (found !== undefined) return place + found;
   }

@@ -4,8 +4,8 @@ import { isWebPage, messageIn, saidIn } from "./said.ts";
 
 type Fields = Record<string, unknown>;
 
-const DONE = "[DONE]";
-const END = `data: ${DONE}\n\n`;
+const END = "data: [DONE]\n\n";
+const IS_DONE = /^"?\[done\]"?$/i;
 const JSON_TYPE = /^application\/(?:[\w.-]+\+)?json\b/i;
 /** A line of a stream of events; any other line is a part of a whole answer. */
 const EVENT_LINE = /^(?:(?:data|event|id|retry)\b|:|$)/;
@@ -38,25 +38,36 @@ async function fromWhole(response: Response, wire: Wire): Promise<Response> {
   if (value === undefined) return fromStream(response, new Response(text).body!, wire);
   const events = wire.whole(value);
   if (events !== undefined) return rebuilt(response, events.map(lineOf).join("") + END);
-  // Some endpoints answer 200 to what they refuse.
-  return new Response(JSON.stringify({ error: { message: faultIn(text) } }), { status: 400 });
+  throw new RefusalError(faultIn(text), text);
+}
+
+/** A refusal that was sent as a success: it has no status to tell. */
+class RefusalError extends Error {
+  readonly responseBody: string;
+
+  constructor(said: string, responseBody: string) {
+    super(said);
+    this.responseBody = responseBody;
+  }
 }
 
 /** Reads a stream line by line. An event may end with its line, in place of a blank one. */
 function eventsOf(wire: Wire): Transformer<string, string> {
   let [rest, strayed, data, name] = ["", "", "", ""];
-  let [hasEvents, isDone] = [false, false];
+  let [hasEvents, isDone, isCut] = [false, false, false];
   const last: Fields[] = [];
   const memory = newMemory();
   const take = (text: string, value = parsed(text)): string => {
     data = "";
     hasEvents = true;
-    if (text === DONE) {
+    if (IS_DONE.test(text)) {
       isDone = true;
       return wire.ending({ last, isDone }).map(lineOf).join("") + END;
     }
-    // The SDK reports other text that is no JSON.
-    if (value === undefined && name !== "error") return linesOfData(text);
+    if (value === undefined && name !== "error") {
+      // The SDK reports text that is no JSON. Another value says nothing, and neither does what a cut has left.
+      return isCut || isJson(text) ? "" : linesOfData(text);
+    }
     const event = value === undefined ? wire.failure(text) : wire.event(value, memory);
     if (event === undefined) return "";
     if (wire.isLast(event)) last.push(event);
@@ -75,7 +86,7 @@ function eventsOf(wire: Wire): Transformer<string, string> {
     if (!line.startsWith("data:")) return "";
     const text = line.slice("data:".length).trim();
     const value = data === "" ? parsed(text) : undefined;
-    if (value !== undefined || text === DONE) return take(text, value);
+    if (value !== undefined || IS_DONE.test(text)) return take(text, value);
     if (text !== "" && data.length < MAX_WHOLE) data += `${data === "" ? "" : "\n"}${text}`;
     return "";
   };
@@ -89,6 +100,7 @@ function eventsOf(wire: Wire): Transformer<string, string> {
       out.enqueue(lines.map(read).join(""));
     },
     flush(out) {
+      isCut = true;
       out.enqueue([...rest.split(LINE_ENDS), ""].map(read).join(""));
       if (isDone) return;
       const events =
@@ -124,6 +136,15 @@ function parsed(text: string): Fields | undefined {
     return typeof value === "object" && value !== null ? (value as Fields) : undefined;
   } catch {
     return undefined;
+  }
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
   }
 }
 
