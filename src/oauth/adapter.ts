@@ -35,8 +35,6 @@ export interface AdapterParts {
   resource: string;
   /** True if the library is at a sign-in, and not at its token or revocation endpoint. */
   isSignIn(): boolean;
-  /** Makes the error of OAuth for a client that cannot be had. */
-  clientError(error: unknown): unknown;
   /** Makes the error of the token endpoint for a code or token whose grant has ended. */
   invalidGrant(reason: string): Error;
 }
@@ -55,20 +53,15 @@ const NOTHING: Adapter = {
   ...{ consume: nothing, destroy: nothing, revokeByGrantId: nothing },
 };
 
-const clientAdapter = ({ clients, documents, isSignIn, clientError }: AdapterParts): Adapter => ({
+const clientAdapter = ({ clients, documents, isSignIn }: AdapterParts): Adapter => ({
   ...NOTHING,
   async upsert(id, { client_id: _, ...metadata }) {
     await clients.register(id, metadata);
   },
   async find(id) {
-    const found = isDocumentAddress(id)
-      ? isSignIn()
-        ? documents.forSignIn(id)
-        : documents.forTokens(id)
-      : clients.find(id).then((client) => client?.metadata);
-    const metadata = await found.catch((error: unknown) => {
-      throw clientError(error);
-    });
+    const metadata = isDocumentAddress(id)
+      ? await (isSignIn() ? documents.forSignIn(id) : documents.forTokens(id))
+      : (await clients.find(id))?.metadata;
     return metadata && { ...metadata, client_id: id };
   },
 });

@@ -2,7 +2,7 @@
 // is the only file that imports the library, and is itself loaded with the first request for a sign-in.
 import type { ServerResponse } from "node:http";
 import { errors, interactionPolicy, Provider } from "oidc-provider";
-import type { Configuration, JWK, KoaContextWithOIDC } from "oidc-provider";
+import type { Adapter, Configuration, JWK, KoaContextWithOIDC } from "oidc-provider";
 import { AppError } from "../lib/errors.ts";
 import { isObject } from "../lib/json/objects.ts";
 import { type AdapterParts, adapterOf } from "./adapter.ts";
@@ -33,10 +33,7 @@ const TTL = {
   Grant: 90 * 86_400, // not used: a grant lives as long as its tokens
 };
 
-export interface ProviderParts extends Omit<
-  AdapterParts,
-  "invalidGrant" | "clientError" | "isSignIn"
-> {
+export interface ProviderParts extends Omit<AdapterParts, "invalidGrant" | "isSignIn"> {
   issuer: string;
   signingKey: JWK;
   /** Writes a page that says what is wrong with an authorization request; `back`: where its client hears of it. */
@@ -48,13 +45,14 @@ export function createProvider(parts: ProviderParts): Provider {
   const provider = new Provider(parts.issuer, {
     ...configuration(parts),
     adapter: (name) =>
-      adapterOf(name, {
-        ...parts,
-        clientError,
-        invalidGrant: (reason) => new errors.InvalidGrant(reason),
-        isSignIn: () =>
-          !([ROUTES.token, ROUTES.revocation] as unknown[]).includes(Provider.ctx?.path),
-      }),
+      inOAuth(
+        adapterOf(name, {
+          ...parts,
+          invalidGrant: (reason) => new errors.InvalidGrant(reason),
+          isSignIn: () =>
+            !([ROUTES.token, ROUTES.revocation] as unknown[]).includes(Provider.ctx?.path),
+        }),
+      ),
   });
   nameModels(provider);
   provider.proxy = true; // its requests say what they came by: see requests.ts
@@ -70,11 +68,21 @@ export function createProvider(parts: ProviderParts): Provider {
   return provider;
 }
 
-function clientError(error: unknown): unknown {
-  if (!(error instanceof AppError)) return error;
-  if (error.code !== "unavailable") return new errors.InvalidClientMetadata(error.advice);
+/** The same adapter, whose errors are OAuth's where a program gets them. */
+const inOAuth = (adapter: Adapter): Adapter =>
+  Object.fromEntries(
+    Object.entries(adapter).map(([name, act]: [string, (...args: never[]) => Promise<unknown>]) => [
+      name,
+      (...args: never[]) => act(...args).catch(rethrow),
+    ]),
+  ) as unknown as Adapter;
+
+/** Only what a program has sent wrongly is its fault for good: all else, such as a database that is away, is one of the moment. */
+function rethrow(error: unknown): never {
+  if (!(error instanceof AppError) || Provider.ctx === undefined) throw error;
+  if (error.code === "invalid") throw new errors.InvalidClientMetadata(error.advice);
   const later = new errors.CustomOIDCProviderError("temporarily_unavailable", error.advice);
-  return Object.assign(later, { status: 503, statusCode: 503 });
+  throw Object.assign(later, { status: 503, statusCode: 503 });
 }
 
 /** The library finds settings and adapters by the names of its classes, which a bundler may change. */
@@ -151,7 +159,7 @@ function configuration(parts: ProviderParts): Configuration {
     clientBasedCORS: () => true, // foreign origins are refused before: see guards.ts
     findAccount: async (context, id, token) => {
       const grantId = grantIdOf(token) ?? resultOf(context)?.grantId;
-      if (grantId !== undefined && !(await grants.holds(grantId))) return undefined;
+      if (grantId !== undefined && !(await grants.holds(grantId).catch(rethrow))) return undefined;
       return { accountId: id, claims: () => ({ sub: id }) };
     },
     loadExistingGrant: async (context) => {

@@ -199,6 +199,33 @@ it("goes on with an import while which the database was away", async () => {
   expect(await stored()).toBe(sessions);
 });
 
+it("tells programs that sign in to try again, and not that they are unknown, while the database is away", async () => {
+  const database = await breakable((await emptyDatabase()).url);
+  const config = { "database-url": database.url, "auth-server": "true" };
+  const { url } = await serveHere({ config });
+  const ask = async (path: string, params: Record<string, string>): Promise<unknown> => {
+    const answer = await fetch(new URL(path, url), {
+      method: "POST",
+      body: new URLSearchParams(params),
+    });
+    const { error } = (await answer.json()) as { error: string };
+    return [answer.status, error];
+  };
+  const refresh = { grant_type: "refresh_token", refresh_token: "x", client_id: "y" };
+  expect(await ask("/token", refresh)).toEqual([401, "invalid_client"]);
+  database.cut();
+  expect(await ask("/token", refresh)).toEqual([503, "temporarily_unavailable"]);
+  expect(await ask("/revoke", { token: "x", client_id: "y" })).toEqual([
+    503,
+    "temporarily_unavailable",
+  ]);
+  const register = await post(new URL("/register", url).href, { redirect_uris: ["http://[::1]/"] });
+  expect(register.status).toBe(503);
+  expect(await register.json()).toMatchObject({ error: "temporarily_unavailable" });
+  database.mend();
+  await expect.poll(() => ask("/token", refresh)).toEqual([401, "invalid_client"]);
+});
+
 it("waits for a while only for a process that is paused in the middle of a write", async () => {
   const { url, client } = await emptyDatabase();
   const database = await breakable(url);
