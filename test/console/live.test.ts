@@ -253,6 +253,32 @@ describe.skipIf(!hasBrowser)(`open pages of one browser${unless}`, () => {
     await first.getByText("To reap.").waitFor();
   });
 
+  it("leave the focus where it is when what they show is fetched anew", async () => {
+    const { wait, open: goOn } = gate();
+    const slow = defineTool({
+      ...{ name: "slow", description: "Waits.", session: "none", input: z.object({}) },
+      async handler({ signal, progress }) {
+        await wait;
+        await progress(1, 2, "half");
+        await once(signal, "abort");
+        signal.throwIfAborted();
+      },
+    });
+    const { url } = await serveHere({ tools: [slow] });
+    const client = await program(url, "work");
+    const call = client.callTool({ name: "slow" });
+    const page = await open();
+    await page.goto(new URL("/console/activity", url).href);
+    const stop = page.getByRole("button", { name: "Stop slow" });
+    await stop.focus();
+    goOn();
+    await page.getByText("half").waitFor();
+    await expect.poll(() => stop.evaluate((button) => button.matches(":focus"))).toBe(true);
+    await page.keyboard.press("Enter");
+    await page.getByText("No call is running.").waitFor();
+    await call.catch(() => undefined);
+  });
+
   it("ask by themselves behind a proxy that holds their stream up", async () => {
     const { url } = await serveHere();
     const client = await program(url, "work");

@@ -85,6 +85,26 @@ describe.skipIf(!hasBrowser)(`the console in a browser${unless}`, () => {
     await page.locator("#m1").waitFor();
   });
 
+  it("moves through the list by the arrow keys, from link to link and from box to box", async () => {
+    const { url } = await serveHere();
+    for (const name of ["one", "two", "three"]) await say(await program(url, name), name);
+    const page = await open();
+    await page.goto(at(url, "/sessions"));
+    const boxes = page.getByRole("checkbox");
+    await boxes.first().focus();
+    for (const key of ["Space", "ArrowDown", "ArrowDown", "Space"]) await page.keyboard.press(key);
+    await page.getByText("2 chosen").waitFor();
+    expect(await boxes.evaluateAll((all) => all.map((box) => box.matches(":checked")))).toEqual([
+      true,
+      false,
+      true,
+    ]);
+    await page.keyboard.press("/");
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/sessions\/./);
+  });
+
   it("finds by name while it is typed, by words in messages, and says so where nothing is found", async () => {
     const { url } = await serveHere();
     for (const name of ["garden", "kitchen"])

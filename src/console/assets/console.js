@@ -59,7 +59,7 @@
   for (const form of document.querySelectorAll("form[data-auto]"))
     form.addEventListener("change", () => form.requestSubmit());
 
-  // Live parts. A stream names those that have changed; htmx then asks for each. A page out of sight has none: browsers
+  // Live parts. The focus stays on what has an id. A stream names those that have changed; htmx then asks for each. A page out of sight has none: browsers
   // open few connections to one server. A page without a stream asks now and then.
   const ASK_MS = 5000;
   const liveParts = () => [...document.querySelectorAll("[data-live]")];
@@ -119,9 +119,9 @@
   document.addEventListener("htmx:sendError", () => document.body.prepend(status));
   document.addEventListener("htmx:afterOnLoad", () => status.remove());
 
-  const links = () => [...document.querySelectorAll(".sessions li > a, .hits li > a")];
   document.addEventListener("keydown", (event) => {
-    const isTyping = event.target.matches("input, textarea, select");
+    const isBox = event.target.matches("input[type=checkbox]");
+    const isTyping = !isBox && event.target.matches("input, textarea, select");
     if (event.key === "/" && !isTyping) {
       const field = document.querySelector("input[type=search]");
       if (field) {
@@ -131,7 +131,11 @@
     }
     if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
     if (isTyping && !event.target.matches("input[type=search]")) return;
-    const all = links();
+    const all = [
+      ...document.querySelectorAll(
+        isBox ? ".sessions li > input" : ".sessions li > a, .hits li > a",
+      ),
+    ];
     const at = all.indexOf(document.activeElement);
     const next = all[event.key === "ArrowDown" ? at + 1 : Math.max(0, at - 1)];
     if (next) {

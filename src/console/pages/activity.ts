@@ -145,7 +145,11 @@ const runningView = (c: ConsoleContext, view: ActivityView): Html =>
                 progressOf(call),
                 call.isStoppable
                   ? html`<form method="post" action="/console/activity/${call.id}/stop">
-                      ${tokenInput(c)}<button class="quiet" aria-label="Stop ${call.tool}">
+                      ${tokenInput(c)}<button
+                        id="stop-${call.id}"
+                        class="quiet"
+                        aria-label="Stop ${call.tool}"
+                      >
                         Stop
                       </button>
                     </form>`
@@ -177,7 +181,11 @@ const taskView = (c: ConsoleContext, view: ActivityView, tasks: readonly Task[])
               hasEnded(task)
                 ? ""
                 : html`<form method="post" action="/console/activity/tasks/${task.id}/cancel">
-                    ${tokenInput(c)}<button class="quiet" aria-label="Cancel ${task.tool}">
+                    ${tokenInput(c)}<button
+                      id="cancel-${task.id}"
+                      class="quiet"
+                      aria-label="Cancel ${task.tool}"
+                    >
                       Cancel
                     </button>
                   </form>`,
@@ -226,7 +234,7 @@ const callHeads = ({ isOperator }: ActivityView): string[] => [
 
 const callCells = ({ isOperator, principal, now }: ActivityView, call: CallRecord): Cell[] => [
   call.session !== undefined && call.principal === principal.id
-    ? html`<a href="/console/sessions/${call.session}">${call.tool}</a>`
+    ? html`<a id="call-${call.id}" href="/console/sessions/${call.session}">${call.tool}</a>`
     : call.tool,
   call.program ?? "",
   ...(isOperator ? [call.principal] : []),

@@ -241,7 +241,7 @@ const taskInput = ({ id }: TaskView): Html =>
 
 const endForm = (c: ConsoleContext, task: TaskView, text: string): Html =>
   html`<form method="post" action="${UPLOAD}/end">
-    ${tokenInput(c)}${taskInput(task)}<button class="quiet">${text}</button>
+    ${tokenInput(c)}${taskInput(task)}<button id="end-import" class="quiet">${text}</button>
   </form>`;
 
 const OUTCOME_TEXTS: Readonly<Record<Imported["outcome"], string>> = {

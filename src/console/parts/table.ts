@@ -8,7 +8,13 @@ export const table = (
   heads: readonly string[],
   rows: readonly (readonly (Html | string)[])[],
 ): Html =>
-  html`<div class="scrolls" tabindex="0" role="region" aria-label="${label}">
+  html`<div
+    id="table-${label.toLowerCase().replaceAll(" ", "-")}"
+    class="scrolls"
+    tabindex="0"
+    role="region"
+    aria-label="${label}"
+  >
     <table>
       <thead>
         <tr>

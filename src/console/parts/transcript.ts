@@ -75,7 +75,7 @@ function tail(
             <header><b>assistant</b> <span class="soft">is writing</span></header>
             <div class="text">${render(partial)}</div>
             <form method="post" action="/console/sessions/${id}/stop">
-              ${tokenInput(c)}<button class="quiet">Stop</button>
+              ${tokenInput(c)}<button id="stop-answer" class="quiet">Stop</button>
             </form>
           </article>`
         : ""
