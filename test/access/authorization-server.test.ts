@@ -7,11 +7,11 @@ import { Client as ClientV1 } from "@modelcontextprotocol/sdk/client/index.js";
 import { StreamableHTTPClientTransport as TransportV1 } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import { describe, expect, it } from "vitest";
 import { conformanceOfIssuer } from "../support/conformance.ts";
-import { freePort } from "../support/free-port.ts";
 import { serveHere } from "../support/here.ts";
 import { errorOf, Program, tokensOf } from "../support/oauth-program.ts";
 import { fetchHere, Person, program } from "../support/oauth.ts";
 import { serveWithKeys } from "../support/people.ts";
+import { freePort } from "../support/ports.ts";
 
 const OWN = { "auth-server": "true" };
 

@@ -1,8 +1,6 @@
 // Client ID Metadata Documents: clients that are known by an address, and the guards of fetching what a stranger names.
-import { once } from "node:events";
 import type { RequestListener } from "node:http";
 import { createServer } from "node:https";
-import type { AddressInfo } from "node:net";
 import { auth as authV2 } from "@modelcontextprotocol/client";
 import { auth as authV1 } from "@modelcontextprotocol/sdk/client/auth.js";
 import { generate } from "selfsigned";
@@ -16,6 +14,7 @@ import { temporaryFolder } from "../support/folder.ts";
 import { gate } from "../support/here.ts";
 import { errorOf, Program, tokensOf } from "../support/oauth-program.ts";
 import { fetchHere, Person, program } from "../support/oauth.ts";
+import { listenLocally } from "../support/ports.ts";
 
 describe("the fetch of a metadata document", () => {
   it("takes an address for public only if it is one", () => {
@@ -254,11 +253,10 @@ async function startSite(answer: RequestListener): Promise<{ url: string; ca: st
     },
   );
   const server = createServer({ key, cert: ca }, answer);
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
+  const port = await listenLocally(server);
   onTestFinished(() => {
     server.closeAllConnections();
     server.close();
   });
-  return { url: `https://app.example:${(server.address() as AddressInfo).port}/`, ca };
+  return { url: `https://app.example:${port}/`, ca };
 }

@@ -3,10 +3,10 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { Authenticator, type Forged } from "../support/authenticator.ts";
 import { command } from "../support/command.ts";
 import { openDatabase } from "../support/database.ts";
-import { freePort } from "../support/free-port.ts";
 import { Program } from "../support/oauth-program.ts";
 import { Person } from "../support/oauth.ts";
 import { type KeyedServer, serveWithKeys } from "../support/people.ts";
+import { freePort } from "../support/ports.ts";
 import { rows } from "../support/rows.ts";
 
 let server: KeyedServer;

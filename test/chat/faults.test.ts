@@ -1,9 +1,6 @@
 // Whatever the model does, the question is kept, the tool error says what happened and what to do, and the next chat
 // works.
-import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
-import type { AddressInfo } from "node:net";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { connect, type TestClient, type ToolAnswer } from "../support/clients.ts";
@@ -18,6 +15,7 @@ import {
   sends,
   startModel,
 } from "../support/model-server.ts";
+import { freePort } from "../support/ports.ts";
 import { type ServerOptions, type ServerProcess, startServer } from "../support/process.ts";
 import { transcript } from "../support/rows.ts";
 
@@ -115,10 +113,7 @@ for (const [fault, { scripts, says: message, args = [] }] of Object.entries(faul
 }
 
 it("a model that is down is a tool error that names the address and the reason", async () => {
-  const closed = createServer().listen(0, "127.0.0.1");
-  await once(closed, "listening");
-  const { port } = closed.address() as AddressInfo;
-  closed.close();
+  const port = await freePort();
   const args = ["--model-url", `http://127.0.0.1:${port}/v1`, "--model", "m"];
   const client = await connect("v1", await startServer({ folder: temporaryFolder(), args }));
   const failed = await client.call("chat", { prompt: "One" });

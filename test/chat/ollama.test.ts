@@ -3,9 +3,9 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
-import type { AddressInfo } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { suggestOllama } from "../../src/cli/commands/ollama.ts";
+import { listenLocally } from "../support/ports.ts";
 import { cleanEnv, PROGRAM } from "../support/process.ts";
 
 interface Ollama {
@@ -21,13 +21,11 @@ async function startOllama(answer: RequestListener): Promise<Ollama> {
     requests.push(`${request.method} ${request.url}`);
     answer(request, response);
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
+  const port = await listenLocally(server);
   onTestFinished(() => {
     server.closeAllConnections();
     server.close();
   });
-  const { port } = server.address() as AddressInfo;
   return { host: `127.0.0.1:${port}`, port, requests };
 }
 

@@ -11,7 +11,6 @@ import {
   writeFileSync,
 } from "node:fs";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { loadConfig } from "../../src/config/config.ts";
@@ -24,6 +23,7 @@ import { openDatabase } from "../support/database.ts";
 import { filledFolder } from "../support/filled.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { startModel } from "../support/model-server.ts";
+import { listenLocally } from "../support/ports.ts";
 import { startServer } from "../support/process.ts";
 import { REMEMBER, toolFolder } from "../support/tool-folder.ts";
 
@@ -156,9 +156,7 @@ describe("holdfast doctor", () => {
     const closed = createServer((_, response) =>
       response.writeHead(401).end("Not yours: sk-secret"),
     );
-    closed.listen(0, "127.0.0.1");
-    await once(closed, "listening");
-    const { port } = closed.address() as AddressInfo;
+    const port = await listenLocally(closed);
     const refused = await look(`http://127.0.0.1:${port}/v1`);
     expect(refused).toMatchObject({
       status: "fail",

@@ -1,7 +1,6 @@
 // The stream that tells an open page which of its parts have changed, on both storage engines, and pages that live on it.
 import { once } from "node:events";
 import { createServer, request } from "node:http";
-import type { AddressInfo } from "node:net";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import type { Page } from "playwright-core";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -14,6 +13,7 @@ import { dataFolder } from "../support/folder.ts";
 import { gate, serveHere } from "../support/here.ts";
 import { serveWithKeys, speak } from "../support/people.ts";
 import { browserAt, signedIn } from "../support/plain-browser.ts";
+import { listenLocally } from "../support/ports.ts";
 import { emptyDatabase } from "../support/postgres.ts";
 import { startServer } from "../support/process.ts";
 
@@ -292,13 +292,12 @@ describe.skipIf(!hasBrowser)(`open pages of one browser${unless}`, () => {
       });
       incoming.pipe(further);
       outgoing.on("close", () => further.destroy());
-    }).listen(0, "127.0.0.1");
-    await once(proxy, "listening");
+    });
+    const port = await listenLocally(proxy);
     onTestFinished(() => {
       proxy.close();
       proxy.closeAllConnections();
     });
-    const { port } = proxy.address() as AddressInfo;
     const page = await open();
     const path = `/console/sessions/${await sessionOf(client)}`;
     expect(await show(page, `http://127.0.0.1:${port}${path}`)).toBe(200);

@@ -4,9 +4,9 @@ import { createRequire } from "node:module";
 import type { Page } from "playwright-core";
 import { describe, expect, it } from "vitest";
 import { hasBrowser, SCREENS, unless, usingBrowser } from "../support/browser.ts";
-import { freePort } from "../support/free-port.ts";
 import { Program, tokensOf } from "../support/oauth-program.ts";
 import { serveWithKeys } from "../support/people.ts";
+import { freePort } from "../support/ports.ts";
 
 const open = usingBrowser();
 const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");

@@ -1,9 +1,8 @@
 // An orderly stop: running calls get their time, nothing that was acknowledged is lost, and what could not be finished
 // is marked so and can be asked again.
-import { once } from "node:events";
 import { existsSync, statSync } from "node:fs";
 import { createServer } from "node:http";
-import { type AddressInfo, connect } from "node:net";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { defineTool } from "../../src/index.ts";
@@ -12,6 +11,7 @@ import { gate, serveHere } from "../support/here.ts";
 import { INTERRUPTED } from "../support/interrupted.ts";
 import { isSilent, says, startModel } from "../support/model-server.ts";
 import { callModern } from "../support/modern.ts";
+import { listenLocally } from "../support/ports.ts";
 import { run, type ServerProcess, startServer } from "../support/process.ts";
 import { rawStdio } from "../support/raw-stdio.ts";
 import { calling, introduce, post, type RawClient, read, rpc } from "../support/raw.ts";
@@ -245,10 +245,9 @@ describe("a port in use", () => {
   });
 
   it("is said of another program as such", async () => {
-    const other = createServer((_, answer) => answer.end("ok\n")).listen(0, "127.0.0.1");
-    await once(other, "listening");
+    const other = createServer((_, answer) => answer.end("ok\n"));
+    const port = await listenLocally(other);
     onTestFinished(() => void other.close());
-    const { port } = other.address() as AddressInfo;
     const args = ["serve", "--port", String(port), "--ephemeral"];
     expect(await run(args)).toEqual({
       ...{ code: 1, stdout: "" },

@@ -8,7 +8,7 @@ import { systemClock } from "../../src/lib/clock.ts";
 import { openStorage } from "../../src/storage/open.ts";
 import type { Storage } from "../../src/storage/storage.ts";
 import { address, PASSWORD } from "../support/database-roles.ts";
-import { freePort } from "../support/free-port.ts";
+import { freePort } from "../support/ports.ts";
 import { emptyDatabase } from "../support/postgres.ts";
 
 /** Opens the storage, and keeps what it tells about hearing. */

@@ -1,6 +1,6 @@
 // A database server that cannot be reached for a while: calls are refused for as long, and the node goes on by itself.
 import { once } from "node:events";
-import { type AddressInfo, connect as connectTo, createServer, type Socket } from "node:net";
+import { connect as connectTo, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { inspect } from "node:util";
 import type pg from "pg";
@@ -14,6 +14,7 @@ import type { DatabaseServer, Storage } from "../../src/storage/storage.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { gate, serveHere } from "../support/here.ts";
 import { browserAt } from "../support/plain-browser.ts";
+import { listenLocally } from "../support/ports.ts";
 import { emptyDatabase } from "../support/postgres.ts";
 import { introduce, post, rpc } from "../support/raw.ts";
 import { DONE, taskClient } from "../support/tasks.ts";
@@ -44,11 +45,11 @@ async function breakable(url: string) {
       far.once("data", () => near.destroy()).resume();
     });
     far.pipe(near);
-  }).listen(0, "127.0.0.1");
-  await once(server, "listening");
+  });
+  const port = await listenLocally(server);
   onTestFinished(() => void server.close());
   const way = new URL(url);
-  way.host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  way.host = `127.0.0.1:${port}`;
   return {
     url: way.href,
     cut(): void {

@@ -1,6 +1,5 @@
 // Databases that Holdfast cannot use: one line says what is wrong and what to do, and nothing is half-made.
-import { once } from "node:events";
-import { type AddressInfo, connect, createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import { expect, it, onTestFinished } from "vitest";
 import { checkServer } from "../../src/cli/doctor/server.ts";
 import { loadConfig } from "../../src/config/config.ts";
@@ -12,7 +11,7 @@ import { migrate } from "../../src/storage/postgres/schema/migrate.ts";
 import { migrations } from "../../src/storage/postgres/schema/migrations.ts";
 import { command } from "../support/command.ts";
 import { address, newOwner, newRole, PASSWORD } from "../support/database-roles.ts";
-import { freePort } from "../support/free-port.ts";
+import { freePort, listenLocally } from "../support/ports.ts";
 import { emptyDatabase, type TestDatabase, withClient } from "../support/postgres.ts";
 
 interface Opening {
@@ -223,10 +222,10 @@ async function transparentPooler(url: string, statement: string): Promise<string
       if (key >= 0) sent.writeInt32BE(1, key + 5);
       near.write(sent);
     });
-  }).listen(0, "127.0.0.1");
-  await once(server, "listening");
+  });
+  const port = await listenLocally(server);
   onTestFinished(() => void server.close());
-  return address({ url }, { port: String((server.address() as AddressInfo).port) });
+  return address({ url }, { port: String(port) });
 }
 
 /** A pooler that answers each packet after the first with an error; with a code, the first one too. */
@@ -240,10 +239,9 @@ async function pooler(then: string, atOnce?: string): Promise<{ url: string; fir
       socket.write(Buffer.concat([message("R", Buffer.alloc(4)), ready]));
       socket.on("data", () => socket.write(Buffer.concat([error(then), ready])));
     });
-  }).listen(0, "127.0.0.1");
-  await once(server, "listening");
+  });
+  const port = await listenLocally(server);
   onTestFinished(() => void server.close());
-  const { port } = server.address() as AddressInfo;
   return { url: `postgres://ada:${PASSWORD}@127.0.0.1:${port}/x`, first };
 }
 

@@ -9,9 +9,9 @@ import { envName, loadConfig, settings } from "../../src/config/config.ts";
 import { createKey } from "../support/bearer.ts";
 import { connect } from "../support/clients.ts";
 import { temporaryFolder } from "../support/folder.ts";
-import { freePort } from "../support/free-port.ts";
 import { notifySocket } from "../support/notify-socket.ts";
 import { browserAt } from "../support/plain-browser.ts";
+import { freePort } from "../support/ports.ts";
 import { FIXTURE, startServer } from "../support/process.ts";
 import { deployed, isInstalled, missing, nginxConfig, startProxy } from "../support/proxy.ts";
 

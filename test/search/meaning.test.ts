@@ -1,11 +1,10 @@
 // Search by meaning, with an endpoint of embeddings that the test scripts.
-import { once } from "node:events";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { expect, it, onTestFinished } from "vitest";
 import { connect, type TestClient } from "../support/clients.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { type Here, serveHere } from "../support/here.ts";
+import { listenLocally } from "../support/ports.ts";
 
 /** Words of one axis mean the same. */
 const AXES = [/car|automobile|vehicle/i, /dog|hound/i, /rain|drizzle/i];
@@ -37,11 +36,10 @@ async function startEndpoint() {
       response.writeHead(200, { "content-type": "application/json" });
       response.end(JSON.stringify({ object: "list", model, data: data.toReversed() }));
     })();
-  }).listen(0, "127.0.0.1");
-  await once(server, "listening");
+  });
+  const port = await listenLocally(server);
   onTestFinished(() => void server.close().closeAllConnections());
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`;
-  return { url, asked, state };
+  return { url: `http://127.0.0.1:${port}/v1`, asked, state };
 }
 
 type Endpoint = Awaited<ReturnType<typeof startEndpoint>>;

@@ -1,18 +1,13 @@
 // Connections to PostgreSQL: TLS as libpq's sslmode says it, and a reason with advice for what does not connect.
-import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { createServer } from "node:http";
-import {
-  type AddressInfo,
-  createServer as createTcpServer,
-  type Server,
-  type Socket,
-} from "node:net";
+import { createServer as createTcpServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it, onTestFinished, vi } from "vitest";
 import { CERTIFICATE, EXPIRED_CERTIFICATE } from "../support/certificate.ts";
 import { command } from "../support/command.ts";
 import { temporaryFolder } from "../support/folder.ts";
+import { listenLocally } from "../support/ports.ts";
 import { type PostgresProcess, startPostgres } from "../support/postgres-process.ts";
 import { withClient } from "../support/postgres.ts";
 import { run } from "../support/process.ts";
@@ -43,10 +38,8 @@ async function failure(url: string): Promise<string> {
 }
 
 async function listening(tcp: Server): Promise<string> {
-  tcp.listen(0, "127.0.0.1");
-  await once(tcp, "listening");
   onTestFinished(() => void tcp.close());
-  return String((tcp.address() as AddressInfo).port);
+  return String(await listenLocally(tcp));
 }
 
 it("checks the certificate as far as sslmode says", async () => {

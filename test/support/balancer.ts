@@ -1,7 +1,6 @@
 // A load balancer without affinity: each request goes to the next node. A node that does not answer at all is passed over.
-import { once } from "node:events";
 import { createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { listenLocally } from "./ports.ts";
 
 export interface Balancer {
   url: string;
@@ -54,9 +53,7 @@ export async function startBalancer(nodes: readonly string[]): Promise<Balancer>
     incoming.on("data", (chunk: Buffer) => chunks.push(chunk));
     incoming.on("end", () => pass(incoming, outgoing, Buffer.concat(chunks), inTurn()));
   });
-  balancer.listen(0, "127.0.0.1");
-  await once(balancer, "listening");
-  const { port } = balancer.address() as AddressInfo;
+  const port = await listenLocally(balancer);
   const cut = (): void => open.forEach((response) => response.destroy());
   const drop = (): void => void [...open][Math.floor(Math.random() * open.size)]?.destroy();
   const close = (): void => {

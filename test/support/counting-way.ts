@@ -1,6 +1,6 @@
 // A way to a database server that counts the round trips on it.
-import { once } from "node:events";
-import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
+import { listenLocally } from "./ports.ts";
 
 export interface CountingWay {
   /** The address of the database by this way. */
@@ -32,9 +32,8 @@ export async function countingWay(url: string): Promise<CountingWay> {
       socket.on("error", () => undefined).on("close", () => (near.destroy(), far.destroy()));
     }
     near.pipe(far).pipe(near);
-  }).listen(0, "127.0.0.1");
-  await once(server, "listening");
-  way.host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  });
+  way.host = `127.0.0.1:${await listenLocally(server)}`;
   return {
     url: way.href,
     get count() {

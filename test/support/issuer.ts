@@ -1,10 +1,10 @@
 // An OAuth issuer on this machine: metadata, keys, and tokens of whatever content a test asks for.
 import { once } from "node:events";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from "jose";
 import { onTestFinished } from "vitest";
+import { listenLocally } from "./ports.ts";
 
 export interface IssuerOptions {
   /** Default 0: the system chooses. */
@@ -70,9 +70,7 @@ export async function startIssuer({
     }
     return answer(404, "{}");
   });
-  server.listen(port, "127.0.0.1");
-  await once(server, "listening");
-  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const origin = `http://127.0.0.1:${await listenLocally(server, port)}`;
 
   const document = () => ({
     issuer: issuer.url,

@@ -1,9 +1,8 @@
 // The one stand-in of the tests: a model's endpoint that does what a test tells it to, and remembers what it was asked.
-import { once } from "node:events";
 import { createServer, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { onTestFinished } from "vitest";
 import { type Asked, openai, type Wire } from "./model-wires.ts";
+import { listenLocally } from "./ports.ts";
 
 /** One request as the model saw it. */
 export interface ModelCall extends Asked {
@@ -124,14 +123,13 @@ export async function startModel(wire: Wire = openai): Promise<ModelServer> {
       await script(response, call);
     })();
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
+  const port = await listenLocally(server);
   onTestFinished(() => {
     server.closeAllConnections();
     server.close();
   });
 
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`;
+  const url = `http://127.0.0.1:${port}/v1`;
   const model: ModelServer = {
     url,
     calls,

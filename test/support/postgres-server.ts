@@ -1,11 +1,10 @@
 // The PostgreSQL server of a test run, for all its files: the one of HOLDFAST_TEST_DATABASE_URL, or one of its own that starts when
 // the first test asks for it.
 import { randomBytes } from "node:crypto";
-import { once } from "node:events";
 import { createServer as createHttpServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import pg from "pg";
 import type { TestProject } from "vitest/node";
+import { listenLocally } from "./ports.ts";
 import { startPostgres } from "./postgres-process.ts";
 
 declare module "vitest" {
@@ -32,9 +31,8 @@ export async function offerPostgres(project: TestProject): Promise<() => Promise
       ({ url }) => response.end(url),
       (error: unknown) => response.writeHead(500).end(String(error)),
     );
-  }).listen(0, "127.0.0.1");
-  await once(broker, "listening");
-  const { port } = broker.address() as AddressInfo;
+  });
+  const port = await listenLocally(broker);
   project.provide("postgres", `http://127.0.0.1:${port}`);
   project.provide("databasePrefix", prefix);
   return async () => {

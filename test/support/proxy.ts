@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { onTestFinished } from "vitest";
 import { temporaryFolder } from "./folder.ts";
-import { freePort } from "./free-port.ts";
+import { freePort } from "./ports.ts";
 
 export const deployed = (name: string): string =>
   readFileSync(new URL(`../../deploy/${name}`, import.meta.url), "utf8");
