@@ -178,6 +178,33 @@ it.each(["a moment", "longer than a run waits for it"])(
   },
 );
 
+it("answers a call that waits for its task behind an outage, and begins no other one", async () => {
+  const database = await breakable((await emptyDatabase()).url);
+  const [begun, released] = [gate(), gate()];
+  let runs = 0;
+  const tool = defineTool({
+    ...{ name: "works", description: "Works.", task: "optional", session: "none" },
+    async handler({ progress }) {
+      runs += 1;
+      await progress(1);
+      begun.open();
+      await released.wait;
+      await progress(2); // the call looks
+      return "worked";
+    },
+  });
+  const { url } = await serveHere({ tools: [tool], config: { "database-url": database.url } });
+  const client = await introduce(url);
+  const call = client.call("works");
+  await begun.wait;
+  database.cut();
+  released.open();
+  await expect.poll(async () => (await fetch(url.replace("/mcp", "/readyz"))).status).toBe(503);
+  database.mend();
+  expect((await call).says).toBe("worked");
+  expect(runs).toBe(1);
+});
+
 it("goes on with an import while which the database was away", async () => {
   const { url: direct, client } = await emptyDatabase();
   const database = await breakable(direct);

@@ -6,6 +6,7 @@ import { AppError, interruptedError } from "../../lib/errors.ts";
 import { newId } from "../../lib/ids.ts";
 import type { RpcError } from "../../protocol/errors.ts";
 import type { Caller } from "../../sessions/session.ts";
+import { isAway } from "../../tasks/run-life.ts";
 import type { TaskRunner } from "../../tasks/runner.ts";
 import { hasEnded, hasFailed, isInterrupted, type TaskView } from "../../tasks/task.ts";
 import type { Tasks } from "../../tasks/tasks.ts";
@@ -117,18 +118,13 @@ export class TaskCalls {
     using _ = runner.awaits(id);
     try {
       for (;;) {
-        const task = await tasks.find(id, caller.principal.id);
-        if (task === undefined) throw gone();
-        if (hasEnded(task)) return endOf(task);
-        const { progress, progressTotal, statusMessage } = task;
-        if (progress !== null)
-          await channel.progress(progress, progressTotal ?? undefined, statusMessage ?? undefined);
-        if (Object.keys(task.questions).length > 0) return await this.#ask(task, asked);
         const left = until - clock.monotonic();
-        if (left <= 0) {
-          await tasks.handOver(id);
-          return handedOver(task, asked);
-        }
+        const answer = await this.#look(id, asked, left).catch((error: unknown) => {
+          // The task goes on when the database is back: a caller that heard of the error would begin another one.
+          if (!isAway(error) || left <= 0) throw error;
+          return undefined;
+        });
+        if (answer !== undefined) return answer;
         await change.next(signal, left);
       }
     } catch (error) {
@@ -137,6 +133,22 @@ export class TaskCalls {
         await tasks.cancel(id, caller.principal.id);
       throw error;
     }
+  }
+
+  /** The answer to a call that waits for the task, if there is one by now. */
+  async #look(id: string, asked: Asked, leftMs: number): Promise<Settled | undefined> {
+    const { tasks } = this.#parts;
+    const { caller, channel } = asked;
+    const task = await tasks.find(id, caller.principal.id);
+    if (task === undefined) throw gone();
+    if (hasEnded(task)) return endOf(task);
+    const { progress, progressTotal, statusMessage } = task;
+    if (progress !== null)
+      await channel.progress(progress, progressTotal ?? undefined, statusMessage ?? undefined);
+    if (Object.keys(task.questions).length > 0) return this.#ask(task, asked);
+    if (leftMs > 0) return undefined;
+    await tasks.handOver(id);
+    return handedOver(task, asked);
   }
 
   /** Asks the caller as any tool does, if it can be asked. From here on the task is known to others than this call. */
