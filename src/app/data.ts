@@ -15,7 +15,7 @@ import { configuredEmbeddings } from "../models/embeddings.ts";
 import { VectorSearch } from "../models/meaning.ts";
 import { Clients } from "../oauth/clients.ts";
 import { Grants } from "../oauth/grants.ts";
-import { SessionAccess } from "../sessions/access.ts";
+import { SessionAccessControl } from "../sessions/access.ts";
 import { Operator } from "../sessions/operator.ts";
 import type { Session } from "../sessions/session.ts";
 import { Sessions } from "../sessions/sessions.ts";
@@ -54,7 +54,7 @@ export interface Data {
   readonly onError: (error: unknown) => void;
   readonly storage: Storage;
   readonly audit: Audit;
-  readonly access: SessionAccess;
+  readonly access: SessionAccessControl;
   readonly sessions: Sessions;
   readonly sessionUse: Activity;
   /** Access to the sessions of all principals, for commands. */
@@ -113,7 +113,7 @@ export async function openData(
 
   const opened: Opened = { config, clock, storage, onError };
   const audit = new Audit(storage.audit);
-  const access = new SessionAccess(storage.sessions);
+  const access = new SessionAccessControl(storage.sessions);
   const sessionUse = activityOf(config, storage, clock, storage.sessions, onError);
   const sessions = new Sessions({
     store: storage.sessions,

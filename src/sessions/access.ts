@@ -5,7 +5,7 @@ import { AppError } from "../lib/errors.ts";
 import type { Access, Session } from "./session.ts";
 import type { SessionStore } from "./store.ts";
 
-export class SessionAccess {
+export class SessionAccessControl {
   readonly #store: Pick<SessionStore, "findById" | "granted">;
 
   constructor(store: Pick<SessionStore, "findById" | "granted">) {
@@ -13,14 +13,35 @@ export class SessionAccess {
   }
 
   /** The session and the principal's access to it, or undefined without access. */
-  async reach(principal: Principal, id: string): Promise<Session | undefined> {
+  async canAccess(principal: Principal, id: string): Promise<Session | undefined> {
     const session = await this.#store.findById(id);
     if (session === undefined) return undefined;
     const { owner } = session;
-    const isOwn = accessOf(principal, owner, undefined) !== undefined;
+    const isOwn = this.accessOf(principal, owner, undefined) !== undefined;
     const granted = isOwn ? undefined : await this.#store.granted(id, principal.id);
-    const access = accessOf(principal, owner, granted);
+    const access = this.accessOf(principal, owner, granted);
     return access && { ...session, access };
+  }
+
+  /** @throws AppError `forbidden` */
+  canModify(session: Pick<Session, "access">): void {
+    checkModify(session);
+  }
+
+  /** Checks for the owner's rights, which deleting and sharing need. @throws AppError `forbidden` */
+  canOwn(session: Pick<Session, "access">): void {
+    checkOwn(session);
+  }
+
+  /** @throws AppError `forbidden` */
+  canCreate(principal: Principal): void {
+    if (!may(principal, "write"))
+      throw new AppError("forbidden", "Your credentials allow reading only.");
+  }
+
+  /** The access to a session in a list, by owner and grant. */
+  accessOf(principal: Principal, owner: string, granted: Access | undefined): Access | undefined {
+    return accessOf(principal, owner, granted);
   }
 }
 
@@ -44,14 +65,8 @@ export function checkModify({ access }: Pick<Session, "access">): void {
     });
 }
 
-/** Checks for the owner's rights, which deleting and sharing need. @throws AppError `forbidden` */
+/** @throws AppError `forbidden` */
 export function checkOwn({ access }: Pick<Session, "access">): void {
   if (access !== "own")
     throw new AppError("forbidden", "Only the owner of this session may do that.");
-}
-
-/** Checks the right to create sessions, and to take or leave those of others. @throws AppError `forbidden` */
-export function checkCreate(principal: Principal): void {
-  if (!may(principal, "write"))
-    throw new AppError("forbidden", "Your credentials allow reading only.");
 }

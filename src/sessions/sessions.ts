@@ -6,7 +6,7 @@ import { EMPTY_AGE_MS } from "../jobs/cleanup.ts";
 import type { Activity } from "../lib/activity.ts";
 import { isId, newId } from "../lib/ids.ts";
 import { isTrue } from "../lib/is-true.ts";
-import { accessOf, checkCreate, checkModify, checkOwn, type SessionAccess } from "./access.ts";
+import type { SessionAccessControl } from "./access.ts";
 import type { Session, SessionCounts } from "./session.ts";
 import { Shares } from "./shares.ts";
 import type {
@@ -33,7 +33,7 @@ export interface NewSession {
 
 export interface SessionsParts {
   store: SessionStore;
-  access: SessionAccess;
+  access: SessionAccessControl;
   audit: Audit;
   activity: Activity;
   maxAgeMs: () => number;
@@ -48,7 +48,7 @@ export interface SessionsParts {
 export class Sessions {
   readonly shares: Shares;
   readonly #store: SessionStore;
-  readonly #access: SessionAccess;
+  readonly #access: SessionAccessControl;
   readonly #audit: Audit;
   readonly #activity: Activity;
   readonly #maxAgeMs: () => number;
@@ -78,7 +78,7 @@ export class Sessions {
   ): Promise<Session | undefined> {
     if ("id" in ref && !isId(ref.id)) return undefined;
     const id = "id" in ref ? ref.id : (await this.#store.findByName(principal.id, ref.name))?.id;
-    const session = id === undefined ? undefined : await this.#access.reach(principal, id);
+    const session = id === undefined ? undefined : await this.#access.canAccess(principal, id);
     if (session !== undefined) this.#activity.note(session.id);
     return session;
   }
@@ -103,19 +103,19 @@ export class Sessions {
    * @throws AppError `forbidden` without that right
    */
   checkWritable(session: Session | Principal): void {
-    if ("owner" in session) checkModify(session);
-    else checkCreate(session);
+    if ("owner" in session) this.#access.canModify(session);
+    else this.#access.canCreate(session);
   }
 
   async update(principal: Principal, session: Session, changes: SessionChanges): Promise<Session> {
-    checkModify(session);
+    this.#access.canModify(session);
     checkTexts(changes);
     if (changes.name != null) checkName(changes.name);
     return { ...(await this.#store.update(session.id, changes, principal)), ...access(session) };
   }
 
   async clear(principal: Principal, session: Session, what: Clearable): Promise<void> {
-    checkModify(session);
+    this.#access.canModify(session);
     await this.#audit.noteWith(
       principal,
       "session cleared",
@@ -131,7 +131,7 @@ export class Sessions {
     session: Session,
     seqs: readonly number[],
   ): Promise<number[]> {
-    checkModify(session);
+    this.#access.canModify(session);
     return this.#audit.noteWith(
       principal,
       "message deleted",
@@ -145,7 +145,7 @@ export class Sessions {
   }
 
   async delete(principal: Principal, session: Session): Promise<void> {
-    checkOwn(session);
+    this.#access.canOwn(session);
     await this.#audit.noteWith(
       principal,
       "session deleted",
@@ -169,7 +169,7 @@ export class Sessions {
     session: Session,
     to: string,
   ): Promise<{ session: Session; named: boolean }> {
-    checkOwn(session);
+    this.#access.canOwn(session);
     checkName(to, "to");
     if (to === session.owner) return { session, named: true };
     return this.#audit.noteWith(
@@ -189,7 +189,7 @@ export class Sessions {
   async list(principal: Principal, options: ListOptions): Promise<SessionPage> {
     const page = await this.#store.list(principal.id, options);
     const sessions = page.sessions.map((found) => {
-      const access = accessOf(principal, found.owner, found.access);
+      const access = this.#access.accessOf(principal, found.owner, found.access);
       return access === undefined ? found : { ...found, access };
     });
     return { ...page, sessions };
@@ -197,7 +197,7 @@ export class Sessions {
 
   /** Finds a session like `find`, but without marking it as active. */
   async look(principal: Principal, id: string): Promise<Session | undefined> {
-    return this.#access.reach(principal, id);
+    return this.#access.canAccess(principal, id);
   }
 
   /** The principal's own session of that name, without marking it as active. */
@@ -223,7 +223,7 @@ export class Sessions {
     principal: Principal,
     session: Omit<CreatedSession, "owner">,
   ): Promise<{ session: Session; created: boolean }> {
-    checkCreate(principal);
+    this.#access.canCreate(principal);
     const made = await this.#audit.noteWith(
       principal,
       "session created",

@@ -3,7 +3,7 @@ import type { Audit } from "../auth/audit.ts";
 import type { Principal } from "../auth/principal.ts";
 import { AppError } from "../lib/errors.ts";
 import { isTrue } from "../lib/is-true.ts";
-import { checkCreate, checkOwn } from "./access.ts";
+import type { SessionAccessControl } from "./access.ts";
 import type { Session } from "./session.ts";
 import {
   type Grant,
@@ -21,10 +21,12 @@ const OFFER_LIMITS: OfferLimits = { ofGiver: 100, ofTaker: 100, between: 10 };
 
 export class Shares {
   readonly #store: SessionStore;
+  readonly #access: SessionAccessControl;
   readonly #audit: Audit;
 
-  constructor(parts: { store: SessionStore; audit: Audit }) {
+  constructor(parts: { store: SessionStore; access: SessionAccessControl; audit: Audit }) {
     this.#store = parts.store;
+    this.#access = parts.access;
     this.#audit = parts.audit;
   }
 
@@ -44,7 +46,7 @@ export class Shares {
     grant: Grant,
     { accepted = false } = {},
   ): Promise<boolean> {
-    checkOwn(session);
+    this.#access.canOwn(session);
     checkName(grant.principal, "principal");
     if (grant.principal === session.owner)
       throw new AppError("invalid", "principal: that is the owner of the session.");
@@ -79,7 +81,7 @@ export class Shares {
 
   /** Accepts an offer. @throws AppError `not_found`, `forbidden` or `limit` */
   async accept(principal: Principal, id: string): Promise<Offer> {
-    checkCreate(principal);
+    this.#access.canCreate(principal);
     const offer = await this.#audit.noteWith(
       principal,
       "session accepted",
@@ -99,7 +101,7 @@ export class Shares {
 
   /** Refuses an offer or leaves a shared session; true if there was either. @throws AppError `forbidden` */
   async leave(principal: Principal, id: string): Promise<boolean> {
-    checkCreate(principal);
+    this.#access.canCreate(principal);
     return this.#audit.noteWith(
       principal,
       "session left",
@@ -111,7 +113,7 @@ export class Shares {
 
   /** Returns true if the session was shared with that principal. */
   async unshare(principal: Principal, session: Session, other: string): Promise<boolean> {
-    checkOwn(session);
+    this.#access.canOwn(session);
     return this.#audit.noteWith(
       principal,
       "session unshared",

@@ -7,7 +7,7 @@ import { AppError, toAppError } from "../lib/errors.ts";
 import { newId } from "../lib/ids.ts";
 import { isTrue } from "../lib/is-true.ts";
 import { shortened } from "../lib/text/text.ts";
-import { checkCreate, type SessionAccess } from "../sessions/access.ts";
+import type { SessionAccessControl } from "../sessions/access.ts";
 import type { Session } from "../sessions/session.ts";
 import { MAX_TITLE_BYTES } from "../sessions/texts.ts";
 import { inPages } from "./pages.ts";
@@ -27,7 +27,7 @@ interface Which {
 
 export interface ForkOptions {
   store: TransferStore;
-  access: SessionAccess;
+  access: SessionAccessControl;
   audit: Audit;
   clock: Clock;
   /** Maximum number of sessions per principal. */
@@ -55,10 +55,10 @@ export class Forks {
     { upto = Infinity, id = newId() }: { upto?: number | undefined; id?: string | undefined } = {},
   ): Promise<Pick<Session, "id" | "title">> {
     const { access } = this.#parts;
-    checkCreate(principal);
+    access.canCreate(principal);
     const leave = await this.#enter(principal.id);
     try {
-      const made = await access.reach(principal, id);
+      const made = await access.canAccess(principal, id);
       if (made?.owner === principal.id) return made;
       return await this.#fork(principal, source, { upto, id });
     } finally {
