@@ -21,11 +21,11 @@ import { connect } from "../support/clients.ts";
 import { command } from "../support/command.ts";
 import { openDatabase } from "../support/database.ts";
 import { filledFolder } from "../support/filled.ts";
-import { temporaryFolder } from "../support/folder.ts";
+import { folderOf, temporaryFolder } from "../support/folder.ts";
 import { startModel } from "../support/model-server.ts";
 import { listenLocally } from "../support/ports.ts";
 import { startServer } from "../support/process.ts";
-import { REMEMBER, toolFolder } from "../support/tool-folder.ts";
+import { REMEMBER } from "../support/tool-sources.ts";
 
 interface Report {
   findings: { check: string; status: string; says: string; advice?: string }[];
@@ -174,7 +174,7 @@ describe("holdfast doctor", () => {
 
   it("loads tool files, and names those with a fault", async () => {
     const folder = await ownFolder();
-    const tools = toolFolder({ "remember.ts": REMEMBER, "broken.ts": "export const = 1;" });
+    const tools = folderOf({ "remember.ts": REMEMBER, "broken.ts": "export const = 1;" });
     const { code, wrong, findings } = await doctor(folder, { flags: ["--tools", tools] });
     expect(code).toBe(1);
     expect(wrong).toEqual(one("tools", "fail", /broken\.ts/, /left out/));

@@ -4,10 +4,10 @@ import { expect, it } from "vitest";
 import { z } from "zod";
 import { defineTool, testClient } from "../../src/index.ts";
 import { command } from "../support/command.ts";
-import { temporaryFolder } from "../support/folder.ts";
+import { folderOf, temporaryFolder } from "../support/folder.ts";
 import { run } from "../support/process.ts";
 import { rows } from "../support/rows.ts";
-import { saying, toolFolder } from "../support/tool-folder.ts";
+import { saying } from "../support/tool-sources.ts";
 
 it("testClient calls tools in memory, in one session, and tells what they said on the way", async () => {
   const add = defineTool({
@@ -34,7 +34,7 @@ it("testClient calls tools in memory, in one session, and tells what they said o
 });
 
 it("`call` calls a tool on the data folder; its failure is the exit code", async () => {
-  const tools = toolFolder({ "a.js": `console.log("noise");${saying("greet", "hello")}` });
+  const tools = folderOf({ "a.js": `console.log("noise");${saying("greet", "hello")}` });
   const env = { HOLDFAST_DATA_DIR: temporaryFolder(), HOLDFAST_TOOLS: tools };
   const set = ["call", "state_set", '{"key":"a","value":1}', "--name", "work", "--json"];
   const [stored, greeted, refused] = await Promise.all([
@@ -60,7 +60,7 @@ it("`call` refuses a number that JavaScript would change, as MCP does", async ()
 });
 
 it("`call` prints the reason and the place in the file of a tool that throws, and nothing else", async () => {
-  const tools = toolFolder({
+  const tools = folderOf({
     "boom.js": `import { defineTool } from "holdfast";
       export default defineTool({ name: "boom", description: "Throws.", handler() {
         throw new RangeError("no such reef");
@@ -81,7 +81,7 @@ it("`call` names the task that waits for an answer, and fails at a question of a
   ): string => `import { defineTool, inputRequired } from "holdfast";
     const ask = inputRequired.elicit({ message: "Which reef?", requestedSchema: { type: "object", properties: {} } });
     export default defineTool({ name: "${name}", description: "Asks.", ${asks} });`;
-  const tools = toolFolder({
+  const tools = folderOf({
     "plain.js": asking("plain", "handler: () => inputRequired({ inputRequests: { reef: ask } })"),
     "task.js": asking("task", `task: "optional", handler: ({ task }) => task.ask("reef", ask)`),
   });
@@ -100,7 +100,7 @@ it("`call` names the task that waits for an answer, and fails at a question of a
 });
 
 it("`tools list` names each tool with its toolset and its file", async () => {
-  const tools = toolFolder({ "reef.js": saying("greet", "hello") });
+  const tools = folderOf({ "reef.js": saying("greet", "hello") });
   const { stdout } = await run(["tools", "list", "--tools", tools, "--ephemeral"]);
   expect(stdout).toMatch(/^tool +toolset +from\n/);
   expect(stdout).toMatch(/^state_get +core +Holdfast$/m);
@@ -110,7 +110,7 @@ it("`tools list` names each tool with its toolset and its file", async () => {
 
 it("`tools check` names what is wrong with a folder, and says by its exit code that something is", async () => {
   const files = { "a.js": saying("greet", "hello"), "b.js": saying("two words", "") };
-  const { code, stdout, stderr } = await command(["tools", "check", toolFolder(files)]);
+  const { code, stdout, stderr } = await command(["tools", "check", folderOf(files)]);
   expect({ code, stdout }).toEqual({ code: 1, stdout: "greet: fine\n1 tool, 1 fault\n" });
   expect(stderr).toMatch(/tools: b\.js: not loaded: .*"two words"/);
   const nowhere = join(temporaryFolder(), "nowhere");

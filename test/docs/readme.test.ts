@@ -13,11 +13,10 @@ import { migrations } from "../../src/storage/sqlite/schema/migrations.ts";
 import { VERSION } from "../../src/version.ts";
 import { connect } from "../support/clients.ts";
 import { TOOLS_DOC } from "../support/examples.ts";
-import { temporaryFolder } from "../support/folder.ts";
+import { folderOf, temporaryFolder } from "../support/folder.ts";
 import { openingHome } from "../support/home.ts";
 import { run, startServer } from "../support/process.ts";
 import { rows } from "../support/rows.ts";
-import { toolFolder } from "../support/tool-folder.ts";
 
 const root = new URL("../..", import.meta.url);
 const readme = readFileSync(new URL("README.md", root), "utf8");
@@ -107,7 +106,7 @@ describe("the README", () => {
   });
 
   it("has a tool example that works as a file in a folder", async () => {
-    const tools = toolFolder({ "remember-order.ts": blocks("ts")[0]! });
+    const tools = folderOf({ "remember-order.ts": blocks("ts")[0]! });
     const client = await connect("v2", { stdio: ["--ephemeral", "--tools", tools] });
     const { text, meta } = await client.call("remember_order", { item: "rum" });
     expect(text).toBe(openingHome("Noted: rum", meta?.["holdfast/session"]));

@@ -7,7 +7,7 @@ import { expect, it } from "vitest";
 import * as library from "../../src/index.ts";
 import { connect, VERSIONS } from "../support/clients.ts";
 import { examples, TOOLS_DOC } from "../support/examples.ts";
-import { temporaryFolder } from "../support/folder.ts";
+import { folderOf, temporaryFolder, writeInto } from "../support/folder.ts";
 import { serveAtTime } from "../support/here.ts";
 import { eras } from "../support/keyed.ts";
 import { ManualClock } from "../support/manual-clock.ts";
@@ -15,13 +15,12 @@ import { KINDS, ownModel } from "../support/own-model.ts";
 import { startServer } from "../support/process.ts";
 import { introduce, type Json } from "../support/raw.ts";
 import { accept, DONE, taskClient } from "../support/tasks.ts";
-import { toolFolder, writeTool } from "../support/tool-folder.ts";
 
 const execFileAsync = promisify(execFile);
 
 /** With the packages beside it that an example wants. */
 function folder(): string {
-  const made = toolFolder(examples);
+  const made = folderOf(examples);
   const installed = new URL("../../node_modules", import.meta.url).pathname;
   symlinkSync(installed, join(made, "node_modules"));
   return made;
@@ -80,9 +79,9 @@ it("the snippets for tests and for the command line work as they stand there", a
     "package.json": '{ "type": "module" }',
     "run.mjs": `${snippet}\nconsole.log(JSON.stringify(structuredContent));`,
   };
-  for (const [name, text] of Object.entries(files)) writeTool(made, name, text);
+  for (const [name, text] of Object.entries(files)) writeInto(made, name, text);
   const shopping = join(made, "tools");
-  writeTool(shopping, "shopping.ts", examples["shopping.ts"]!);
+  writeInto(shopping, "shopping.ts", examples["shopping.ts"]!);
   const node = (...args: string[]) =>
     execFileAsync(process.execPath, args, {
       cwd: made,

@@ -1,12 +1,11 @@
 // The programs that people have installed, on one server with one configuration, through a SIGKILL in the middle of their
 // calls: each has an outcome for its call, and each finds what all of them have stored.
 import { expect, it } from "vitest";
-import { temporaryFolder } from "../support/folder.ts";
+import { folderOf, temporaryFolder } from "../support/folder.ts";
 import { MAY_BE_DONE } from "../support/interrupted.ts";
 import { startServer } from "../support/process.ts";
 import { type CallByName, PROGRAMS } from "../support/programs.ts";
 import { rows } from "../support/rows.ts";
-import { toolFolder } from "../support/tool-folder.ts";
 
 /** The source of a tool that says in its session that it has begun, and never ends by itself. */
 const ENDLESS = `
@@ -44,7 +43,7 @@ const NAMES = Object.keys(PROGRAMS).join(", ");
 
 it(`SIGKILL cuts a call of each (${NAMES}): each has an outcome, finds what all stored, and so when it is started anew`, async () => {
   const folder = temporaryFolder();
-  const args = ["--tools", toolFolder({ "endless.ts": ENDLESS })];
+  const args = ["--tools", folderOf({ "endless.ts": ENDLESS })];
   const first = await startServer({ folder, args });
   const url = `${first.url}?name=home`;
   const running = await startAll(url);

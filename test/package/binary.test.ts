@@ -9,13 +9,13 @@ import { fileURLToPath } from "node:url";
 import { afterAll, expect, it } from "vitest";
 import { VERSION } from "../../src/version.ts";
 import { connect } from "../support/clients.ts";
-import { temporaryFolder } from "../support/folder.ts";
+import { folderOf, temporaryFolder, writeInto } from "../support/folder.ts";
 import { MAY_BE_DONE } from "../support/interrupted.ts";
 import { says, startModel } from "../support/model-server.ts";
 import { run, startServer } from "../support/process.ts";
 import { rawStdio } from "../support/raw-stdio.ts";
 import { surviveKill } from "../support/story.ts";
-import { REMEMBER, saying, toolFolder, writeTool } from "../support/tool-folder.ts";
+import { REMEMBER, saying } from "../support/tool-sources.ts";
 
 const BUILD = fileURLToPath(new URL("../../scripts/build-binary.ts", import.meta.url));
 
@@ -179,7 +179,7 @@ async function startsWithoutTemporaryFolder(binary: string, folder: string): Pro
 
 /** They import the program's own `holdfast` and `zod`: there is no package anywhere near them. */
 async function usesToolsInFiles(program: readonly string[]): Promise<void> {
-  const tools = toolFolder({ "remember.ts": REMEMBER, "broken.js": "export default {{" });
+  const tools = folderOf({ "remember.ts": REMEMBER, "broken.js": "export default {{" });
   const pipe = await rawStdio(["--ephemeral", "--tools", tools], {
     command: [...program, "stdio"],
   });
@@ -191,7 +191,7 @@ async function usesToolsInFiles(program: readonly string[]): Promise<void> {
   ]);
   expect((await pipe.call("remember_order", { item: "x" })).result?.isError).toBe(true);
   expect(pipe.errors()).toMatch(/^holdfast: tools: broken\.js: not loaded: SyntaxError: .*\n$/);
-  writeTool(tools, "greet.mjs", saying("greet", "hello"));
+  writeInto(tools, "greet.mjs", saying("greet", "hello"));
   const news = '"notifications/tools/list_changed"';
   await expect.poll(() => pipe.lines.join("\n")).toContain(news);
   expect((await pipe.call("greet")).result?.content).toEqual([{ type: "text", text: "hello" }]);

@@ -15,10 +15,10 @@ import { expect, it } from "vitest";
 import { VERSION } from "../../src/version.ts";
 import { connect } from "../support/clients.ts";
 import { examples } from "../support/examples.ts";
-import { temporaryFolder } from "../support/folder.ts";
+import { folderOf, temporaryFolder } from "../support/folder.ts";
 import { run, startServer } from "../support/process.ts";
 import { rawStdio } from "../support/raw-stdio.ts";
-import { REMEMBER, toolFolder } from "../support/tool-folder.ts";
+import { REMEMBER } from "../support/tool-sources.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const TSC = join(ROOT, "node_modules/typescript/bin/tsc");
@@ -104,7 +104,7 @@ it("npm pack makes a package that installs and runs in an empty folder, with typ
   const program = [process.execPath, bin];
   const named = REMEMBER.replace('from "holdfast"', 'from "@holdfast-mcp/holdfast"');
   expect(named).not.toBe(REMEMBER);
-  const tools = toolFolder({ "remember.ts": named });
+  const tools = folderOf({ "remember.ts": named });
   const folder = join(project, "data");
   const server = await startServer({ folder, program, args: ["--tools", tools] });
   const client = await connect("v2", server);

@@ -3,10 +3,9 @@ import { PassThrough, Writable } from "node:stream";
 import type { JSONRPCMessage } from "@modelcontextprotocol/server";
 import { describe, expect, it } from "vitest";
 import { PipeTransport } from "../../src/mcp/stdio/pipe-transport.ts";
-import { temporaryFolder } from "../support/folder.ts";
+import { folderOf, temporaryFolder } from "../support/folder.ts";
 import { rawStdio } from "../support/raw-stdio.ts";
 import { initialize, type Json, rpc } from "../support/raw.ts";
-import { toolFolder } from "../support/tool-folder.ts";
 
 /** A pipe, what it has handed on, and what it has written. */
 async function pipe({ version = "2025-03-26", maxBytes = 1_000 } = {}) {
@@ -174,7 +173,7 @@ describe("a batch", () => {
 describe("the end of the input", () => {
   it("under a call that waits on nothing ends it as interrupted, and the program with 0", async () => {
     const folder = temporaryFolder();
-    const tools = toolFolder({
+    const tools = folderOf({
       "waits.mjs": `import { defineTool } from "holdfast";
         export default defineTool({ name: "waits", description: "Waits.", session: "optional",
           handler: () => new Promise(() => {}) });`,

@@ -1,7 +1,7 @@
 // Temporary folders that go with the test.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { onTestFinished } from "vitest";
 import { databaseFile } from "../../src/storage/admin.ts";
 import { openConnection } from "../../src/storage/sqlite/engine/connection.ts";
@@ -14,6 +14,18 @@ export function temporaryFolder(): string {
   const folder = makeFolder();
   onTestFinished(() => remove(folder));
   return folder;
+}
+
+/** A new folder with these files, by name; a name may have folders in it. */
+export function folderOf(files: Readonly<Record<string, string | Buffer>>): string {
+  const folder = temporaryFolder();
+  for (const [name, content] of Object.entries(files)) writeInto(folder, name, content);
+  return folder;
+}
+
+export function writeInto(folder: string, name: string, content: string | Buffer): void {
+  mkdirSync(dirname(join(folder, name)), { recursive: true });
+  writeFileSync(join(folder, name), content);
 }
 
 /** The database of a program that was started once, and stopped. */

@@ -35,7 +35,3 @@ export async function read(content: string | Buffer): Promise<string[]> {
   await imported(app, content);
   return shown(app);
 }
-
-/** JSON Lines. */
-export const lines = (...values: readonly unknown[]): string =>
-  values.map((value) => `${JSON.stringify(value)}\n`).join("");

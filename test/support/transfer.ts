@@ -1,6 +1,6 @@
 // Export and import as the command does them, inside the test's own process.
-import { mkdirSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { type App, buildApp } from "../../src/app/app.ts";
 import { asTexts, loadConfig, type Settings } from "../../src/config/config.ts";
@@ -95,7 +95,8 @@ export const endLine = (state: number, messages: number): object => ({
   ...{ type: "end", state, messages },
 });
 
-export const jsonl = (...lines: object[]): string =>
+/** JSON Lines. */
+export const jsonl = (...lines: readonly unknown[]): string =>
   lines.map((line) => `${JSON.stringify(line)}\n`).join("");
 
 /** A session of so many messages and one key, as a file. */
@@ -110,16 +111,6 @@ export const sessionFile = (messages: number, head: object = {}, key: object = {
 /** The questions that came in, in the order of their sessions' use. */
 export const questions = async (app: App): Promise<string[]> =>
   [...(await exported(app)).matchAll(/"content":"([^"]*)"/g)].map(([, text]) => text!).sort();
-
-/** The files in a new folder. */
-export function folderOf(files: Readonly<Record<string, string | Buffer>>): string {
-  const folder = temporaryFolder();
-  for (const [name, content] of Object.entries(files)) {
-    mkdirSync(dirname(join(folder, name)), { recursive: true });
-    writeFileSync(join(folder, name), content);
-  }
-  return folder;
-}
 
 /** The questions that come in from these files, and the skipped parts. */
 export async function takenFrom(

@@ -5,12 +5,11 @@ import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { defineTool } from "../../src/index.ts";
 import { openDatabase } from "../support/database.ts";
-import { temporaryFolder } from "../support/folder.ts";
+import { folderOf, temporaryFolder } from "../support/folder.ts";
 import { serveHere } from "../support/here.ts";
 import { startServer, TASKS } from "../support/process.ts";
 import { rows } from "../support/rows.ts";
 import { accept, DONE, SOON, taskClient } from "../support/tasks.ts";
-import { toolFolder } from "../support/tool-folder.ts";
 
 const DAY = 24 * 3_600_000;
 
@@ -168,7 +167,7 @@ describe("a task over restarts", () => {
 
   it("does not end the process in the middle of its stop", async () => {
     const folder = temporaryFolder();
-    const args = ["--tools", toolFolder({ "heeds.ts": HEEDS }), "--shutdown-grace", "300ms"];
+    const args = ["--tools", folderOf({ "heeds.ts": HEEDS }), "--shutdown-grace", "300ms"];
     const server = await startServer({ folder, args });
     await taskClient(server.url).begin("heeds");
     expect(await server.stop()).toBe(0);

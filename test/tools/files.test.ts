@@ -4,14 +4,14 @@ import { describe, expect, it } from "vitest";
 import { library } from "../../src/holdfast.ts";
 import * as entry from "../../src/index.ts";
 import { connect, VERSIONS } from "../support/clients.ts";
-import { temporaryFolder } from "../support/folder.ts";
+import { folderOf, temporaryFolder } from "../support/folder.ts";
 import { serveHere } from "../support/here.ts";
 import { PROGRAM, run, startServer } from "../support/process.ts";
 import { rawStdio } from "../support/raw-stdio.ts";
-import { REMEMBER, saying, toolFolder } from "../support/tool-folder.ts";
+import { REMEMBER, saying } from "../support/tool-sources.ts";
 
 const serveTools = (files: Record<string, string>) =>
-  startServer({ folder: temporaryFolder(), args: ["--tools", toolFolder(files)] });
+  startServer({ folder: temporaryFolder(), args: ["--tools", folderOf(files)] });
 
 /** The program's own tools. */
 const builtIn = async () => {
@@ -23,7 +23,7 @@ describe("a folder of tools", () => {
   it.each(VERSIONS)(
     "gives the %s client tools with durable sessions, over HTTP",
     async (version) => {
-      const tools = toolFolder({ "remember.ts": REMEMBER });
+      const tools = folderOf({ "remember.ts": REMEMBER });
       const folder = temporaryFolder();
       const server = await startServer({ folder, args: ["--tools", tools] });
       const client = await connect(version, { url: `${server.url}?name=shop` });
@@ -41,7 +41,7 @@ describe("a folder of tools", () => {
   );
 
   it("is named by a variable too, and serves over stdio", async () => {
-    const tools = toolFolder({ "a.mjs": saying("greet", "hello") });
+    const tools = folderOf({ "a.mjs": saying("greet", "hello") });
     const env = { HOLDFAST_TOOLS: tools, HOLDFAST_EPHEMERAL: "true" };
     const pipe = await rawStdio([], { env });
     expect((await pipe.call("greet")).result?.content).toEqual([{ type: "text", text: "hello" }]);
@@ -49,7 +49,7 @@ describe("a folder of tools", () => {
   });
 
   it("may be relative to where the program is started", async () => {
-    const tools = toolFolder({ "mine/a.js": saying("greet", "hello") });
+    const tools = folderOf({ "mine/a.js": saying("greet", "hello") });
     const program = [...PROGRAM, "stdio"];
     const pipe = await rawStdio(["--tools", "mine", "--ephemeral"], {
       command: program,
@@ -284,7 +284,7 @@ describe("a file with a fault", () => {
     ["is not there", "no", /no such file or folder/],
     ["is a file", "a.js", /a part of the path is no folder/],
   ])("or a folder that %s stops the start", async (_, name, reason) => {
-    const tools = join(toolFolder({ "a.js": "" }), name);
+    const tools = join(folderOf({ "a.js": "" }), name);
     for (const command of ["serve", "stdio"]) {
       const args = [command, "--tools", tools, "--ephemeral"];
       const { code, stdout, stderr } = await run(args);
@@ -297,7 +297,7 @@ describe("a file with a fault", () => {
 
 describe("commands that run no tools", () => {
   it("load none", async () => {
-    const tools = toolFolder({ "a.js": "throw new Error('loaded')" });
+    const tools = folderOf({ "a.js": "throw new Error('loaded')" });
     const env = { HOLDFAST_TOOLS: tools, HOLDFAST_DATA_DIR: temporaryFolder() };
     expect(await run(["keys", "list"], { env })).toMatchObject({
       stderr: expect.not.stringContaining("loaded") as string,

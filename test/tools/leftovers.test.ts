@@ -1,7 +1,7 @@
 // What tools do beside their answers: it reaches neither the pipe nor other calls.
 import { expect, it } from "vitest";
+import { folderOf } from "../support/folder.ts";
 import { rawStdio } from "../support/raw-stdio.ts";
-import { toolFolder } from "../support/tool-folder.ts";
 
 const TOOLS = `
   import { writeSync } from "node:fs";
@@ -39,7 +39,7 @@ const TOOLS = `
 `;
 
 it("output, throws, and progress that MCP forbids: the pipe has nothing but MCP, and the server goes on", async () => {
-  const pipe = await rawStdio(["--ephemeral", "--tools", toolFolder({ "noisy.mjs": TOOLS })]);
+  const pipe = await rawStdio(["--ephemeral", "--tools", folderOf({ "noisy.mjs": TOOLS })]);
   await pipe.request("logging/setLevel", { level: "debug" });
   for (const [name, text] of [
     ["writes", "written"],

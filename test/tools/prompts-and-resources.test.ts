@@ -7,11 +7,11 @@ import { requestInfo } from "../../src/definitions/request.ts";
 import { AppError, createHoldfast, definePrompt, defineResource } from "../../src/index.ts";
 import { promptCatalogue, PromptRegistry } from "../../src/prompts/registry.ts";
 import { resourceCatalogue, ResourceRegistry } from "../../src/resources/registry.ts";
+import { folderOf, writeInto } from "../support/folder.ts";
 import { serveHere } from "../support/here.ts";
 import { acknowledged, listen } from "../support/listening.ts";
 import { askModern } from "../support/modern.ts";
 import { eventsOf, introduce, type Json } from "../support/raw.ts";
-import { toolFolder, writeTool } from "../support/tool-folder.ts";
 
 const prompts = [
   definePrompt({
@@ -168,7 +168,7 @@ describe("in files", () => {
     export const resource = [defineResource({ uri: "own:three", name: "three", read: () => "3" })];`;
 
   it("they come and go with the files, and clients of both eras hear of it", async () => {
-    const tools = toolFolder({ "a.js": both });
+    const tools = folderOf({ "a.js": both });
     const { url } = await serveHere({ config: { tools } });
     const legacy = await introduce(url);
     const heard = (await legacy.listen()).body!.pipeThrough(new TextDecoderStream()).getReader();
@@ -233,8 +233,8 @@ describe("in files", () => {
     ],
   ])("%s is refused with its file and field, and the others are served", async (source, reason) => {
     const imports = `import { definePrompt, defineResource } from "holdfast"; import { z } from "zod";`;
-    const tools = toolFolder({ "a.js": both });
-    writeTool(tools, "b.js", `${imports}; export default ${source};`);
+    const tools = folderOf({ "a.js": both });
+    writeInto(tools, "b.js", `${imports}; export default ${source};`);
     const faults: string[] = [];
     const holdfast = createHoldfast({
       config: { tools, ephemeral: true },

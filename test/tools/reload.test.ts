@@ -3,13 +3,13 @@ import { renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { connect, type TestClient, VERSIONS } from "../support/clients.ts";
-import { temporaryFolder } from "../support/folder.ts";
+import { folderOf, temporaryFolder, writeInto } from "../support/folder.ts";
 import { acknowledged, completed, listen, WAIT } from "../support/listening.ts";
 import { startServer } from "../support/process.ts";
-import { saying, toolFolder, writeTool } from "../support/tool-folder.ts";
+import { saying } from "../support/tool-sources.ts";
 
 async function begin(files: Record<string, string>) {
-  const tools = toolFolder(files);
+  const tools = folderOf(files);
   const server = await startServer({ folder: temporaryFolder(), args: ["--tools", tools] });
   return { tools, server, client: (version = VERSIONS[1]!) => connect(version, server) };
 }
@@ -27,11 +27,11 @@ describe.each(VERSIONS)("the %s client hears of tools that come, change and go",
   const story = async (tools: string, client: TestClient): Promise<void> => {
     await client.followTools();
     expect(await client.toolNames()).toContain("greet");
-    writeTool(tools, "b.js", saying("part", "bye"));
+    writeInto(tools, "b.js", saying("part", "bye"));
     await hears(client, 1);
     expect(await client.toolNames()).toContain("part");
     expect(await says(client, "part")).toBe("bye");
-    writeTool(tools, "b.js", saying("part", "bye").replace("For a test", "Parts"));
+    writeInto(tools, "b.js", saying("part", "bye").replace("For a test", "Parts"));
     await hears(client, 2);
     rmSync(join(tools, "b.js"));
     await hears(client, 3);
@@ -47,7 +47,7 @@ describe.each(VERSIONS)("the %s client hears of tools that come, change and go",
   });
 
   it("over stdio", async () => {
-    const tools = toolFolder({ "a.js": saying("greet", "hello") });
+    const tools = folderOf({ "a.js": saying("greet", "hello") });
     await story(tools, await connect(version, { stdio: ["--ephemeral", "--tools", tools] }));
   });
 });
@@ -56,7 +56,7 @@ describe("a change", () => {
   it("of what a tool does is taken in without news, for the list is the same", async () => {
     const { tools, client } = await begin({ "a.ts": saying("greet", "hello") });
     const ada = await client();
-    writeTool(tools, "a.ts", saying("greet", "good morning"));
+    writeInto(tools, "a.ts", saying("greet", "good morning"));
     await expect.poll(() => says(ada, "greet"), WAIT).toBe("good morning");
     expect(ada.toolNews).toBe(0);
   });
@@ -69,15 +69,15 @@ describe("a change", () => {
     });
     const ada = await client();
     expect(await says(ada, "greet")).toBe("hello");
-    writeTool(tools, "lib/words.js", "export const words = 'good morning';");
-    writeTool(tools, "a.js", `${text}\n`);
+    writeInto(tools, "lib/words.js", "export const words = 'good morning';");
+    writeInto(tools, "a.js", `${text}\n`);
     await expect.poll(() => says(ada, "greet"), WAIT).toBe("good morning");
   });
 
   it("by a rename, as editors save, is one too", async () => {
     const { tools, client } = await begin({ "a.js": saying("greet", "hello") });
     const ada = await client();
-    writeTool(tools, ".a.js.tmp", saying("greet", "good morning"));
+    writeInto(tools, ".a.js.tmp", saying("greet", "good morning"));
     renameSync(join(tools, ".a.js.tmp"), join(tools, "a.js"));
     await expect.poll(() => says(ada, "greet"), WAIT).toBe("good morning");
   });
@@ -85,12 +85,12 @@ describe("a change", () => {
   it("that breaks a file leaves its last tools, and says so in one line", async () => {
     const { tools, server, client } = await begin({ "a.js": saying("greet", "hello") });
     const ada = await client();
-    writeTool(tools, "a.js", "export default {{");
+    writeInto(tools, "a.js", "export default {{");
     await expect
       .poll(server.errors, WAIT)
       .toMatch(/^holdfast: tools: a\.js: not reloaded, its last tools stay: SyntaxError.*\n$/);
     expect(await says(ada, "greet")).toBe("hello");
-    writeTool(tools, "a.js", saying("greet", "good morning"));
+    writeInto(tools, "a.js", saying("greet", "good morning"));
     await expect.poll(() => says(ada, "greet"), WAIT).toBe("good morning");
   });
 
@@ -135,7 +135,7 @@ describe("a listen stream of 2026-07-28", () => {
     expect(await stream.next()).toEqual(acknowledged(wanted));
     const deaf = await listen(server.url, { resourceSubscriptions: ["holdfast://sessions"] });
     await deaf.next();
-    writeTool(tools, "b.js", saying("part", "bye"));
+    writeInto(tools, "b.js", saying("part", "bye"));
     expect(await stream.next()).toEqual({
       jsonrpc: "2.0",
       method: "notifications/tools/list_changed",

@@ -2,8 +2,9 @@
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { stampOf } from "../../src/transfer/input/stamps.ts";
+import { folderOf } from "../support/folder.ts";
 import { read } from "../support/shown.ts";
-import { appOn, folderOf, imported, skippedOf, takenFrom } from "../support/transfer.ts";
+import { appOn, imported, skippedOf, takenFrom } from "../support/transfer.ts";
 import { zip } from "../support/zip.ts";
 
 const cell = (body: string, product = "Gemini Apps"): string =>

@@ -1,11 +1,11 @@
 // Transcripts of coding agents: a person's own words come in whole, and what programs put around them does not.
 import { expect, it } from "vitest";
-import { lines, read } from "../support/shown.ts";
-import { appOn, imported } from "../support/transfer.ts";
+import { read } from "../support/shown.ts";
+import { appOn, imported, jsonl } from "../support/transfer.ts";
 
 /** A transcript of Claude Code, each line behind the one before. */
 function session(...turns: readonly object[]): string {
-  return lines(
+  return jsonl(
     ...turns.map((turn, n) => {
       const more = { uuid: `${n}`, parentUuid: n === 0 ? null : `${n - 1}`, sessionId: "s" };
       return { ...more, timestamp: "2026-01-02T03:04:05.000Z", ...turn };
@@ -83,7 +83,7 @@ it("Claude Code: lines without parents are all shown", async () => {
 it("Claude Code: a transcript that begins with many other lines is known", async () => {
   const snapshot = { type: "file-history-snapshot", messageId: "m", snapshot: {} };
   const begin = Array.from({ length: 60 }, () => snapshot);
-  expect(await read(`${lines(...begin)}${session(asked("Sail"))}`)).toEqual([
+  expect(await read(`${jsonl(...begin)}${session(asked("Sail"))}`)).toEqual([
     "# Sail",
     "user: Sail",
   ]);
@@ -99,7 +99,7 @@ const meta = (more = {}): object => codexLine("session_meta", { id: "x", ...more
 
 it("Codex: pictures and the request behind an editor's context come in, the program's words do not", async () => {
   const told = await read(
-    lines(
+    jsonl(
       meta(),
       codexSays("user", text("# AGENTS.md instructions for /a\n\n<INSTRUCTIONS>b</INSTRUCTIONS>")),
       ...["user_shell_command", "skill", "subagent_notification", "turn_aborted"].map((name) =>
@@ -126,22 +126,22 @@ it("Codex: prompts that were taken back are left out, with their answers", async
     codexSays("assistant", text(`${name}, done`)),
   ];
   const back = codexLine("event_msg", { type: "thread_rolled_back", num_turns: 2 });
-  const told = await read(lines(meta(), ...["One", "Two", "Three"].flatMap(turn), back));
+  const told = await read(jsonl(meta(), ...["One", "Two", "Three"].flatMap(turn), back));
   expect(told).toEqual(["# One", "user: One", "assistant: One, done"]);
 });
 
 it("Codex: events alone name their pictures, and a subagent's transcript is no session", async () => {
   const said = codexLine("event_msg", { type: "user_message", message: "", images: ["data:"] });
-  expect(await read(lines(meta(), said))).toEqual(["# [image]", "user: [image]"]);
+  expect(await read(jsonl(meta(), said))).toEqual(["# [image]", "user: [image]"]);
   const subagent = meta({ source: { subagent: "review" } });
   const app = await appOn();
-  expect(await imported(app, lines(subagent, codexSays("user", text("Review"))))).toEqual([]);
+  expect(await imported(app, jsonl(subagent, codexSays("user", text("Review"))))).toEqual([]);
 });
 
 it("Cursor: the person's words are those of the query, with tags of their own", async () => {
   const prompt = (words: string): object => ({ role: "user", message: { content: [text(words)] } });
   const told = await read(
-    lines(
+    jsonl(
       prompt("<user_info>\nx\n</user_info>\n<rules>y</rules>"),
       prompt(
         "<timestamp>now</timestamp>\n<user_query>\nSee <rules>a</rules>\n</user_query>\n<system_reminder>z</system_reminder>",

@@ -1,7 +1,8 @@
 // Chats of programs that keep them on a person's own machine, in the shapes of their files.
 import { expect, it } from "vitest";
-import { lines, linesIn, read, shown } from "../support/shown.ts";
-import { appOn, folderOf, imported, outcomes, skippedOf } from "../support/transfer.ts";
+import { folderOf } from "../support/folder.ts";
+import { linesIn, read, shown } from "../support/shown.ts";
+import { appOn, imported, jsonl, outcomes, skippedOf } from "../support/transfer.ts";
 import { zip } from "../support/zip.ts";
 
 const AT = 1_756_720_800_000;
@@ -95,7 +96,7 @@ it("TypingMind: all chats with their system prompts, pictures and times", async 
 });
 
 it("SillyTavern: the shown wording of each message, without the program's notes", async () => {
-  const content = lines(
+  const content = jsonl(
     {
       ...{ user_name: "Ana", character_name: "Captain", create_date: "2025-9-1 @10h 00m 00s 0ms" },
       chat_metadata: {},
@@ -227,7 +228,7 @@ it("Jan: a thread's title, model and prompt come from the file beside its messag
   };
   const image = { type: "image_url", image_url: { url: "data:" } };
   const folder = folderOf({
-    "threads/jan_1/messages.jsonl": lines(
+    "threads/jan_1/messages.jsonl": jsonl(
       message("user", text("When?"), image),
       message("assistant", { type: "reasoning", text: { value: "hm" } }, text("At six.")),
     ),

@@ -3,10 +3,10 @@ import { symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { importFiles } from "../../src/cli/sessions/import.ts";
-import { temporaryFolder } from "../support/folder.ts";
+import { folderOf, temporaryFolder } from "../support/folder.ts";
 import { claude, claudeMessage, file } from "../support/foreign.ts";
 import { sitting } from "../support/terminal.ts";
-import { folderOf, takenFrom } from "../support/transfer.ts";
+import { takenFrom } from "../support/transfer.ts";
 import { zip } from "../support/zip.ts";
 
 const one = (id: string): object => claude([claudeMessage("human", id)], { uuid: id });

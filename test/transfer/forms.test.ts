@@ -4,14 +4,13 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { expect, it } from "vitest";
 import { importFiles } from "../../src/cli/sessions/import.ts";
-import { temporaryFolder } from "../support/folder.ts";
+import { folderOf, temporaryFolder } from "../support/folder.ts";
 import { chatGpt, claude, claudeMessage, file, node } from "../support/foreign.ts";
 import { shown } from "../support/shown.ts";
 import { tar } from "../support/tar.ts";
 import { sitting } from "../support/terminal.ts";
 import {
   appOn,
-  folderOf,
   imported,
   outcomes,
   questions,

@@ -1,8 +1,9 @@
 // Files that hold no conversations of a known program: chats of others are named, and what lies beside chats is left alone.
 import { join } from "node:path";
 import { expect, it } from "vitest";
+import { folderOf } from "../support/folder.ts";
 import { claude, claudeMessage, file } from "../support/foreign.ts";
-import { appOn, folderOf, imported, outcomes, takenFrom } from "../support/transfer.ts";
+import { appOn, imported, outcomes, takenFrom } from "../support/transfer.ts";
 import { zip } from "../support/zip.ts";
 
 const one = (id: string): object => claude([claudeMessage("human", id)], { uuid: id });

@@ -1,8 +1,9 @@
 // Chats of further coding agents, in the shapes of their files.
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { lines, read } from "../support/shown.ts";
-import { appOn, folderOf, imported, outcomes, takenFrom } from "../support/transfer.ts";
+import { folderOf } from "../support/folder.ts";
+import { read } from "../support/shown.ts";
+import { appOn, imported, jsonl, outcomes, takenFrom } from "../support/transfer.ts";
 
 const AT = "2025-09-01T10:00:00.000Z";
 const ABOUT = { sessionId: "g", projectHash: "abc", startTime: AT, lastUpdated: AT };
@@ -40,7 +41,7 @@ it("Gemini CLI: a document with prompts, answers and calls, without thoughts and
 
 it("Gemini CLI: of lines the newest form of a message counts, and rewinds take messages back", async () => {
   const told = await read(
-    lines(
+    jsonl(
       ABOUT,
       asked("1", "Sail?"),
       answered("2", "Let me"),
@@ -60,14 +61,14 @@ it("Gemini CLI: of lines the newest form of a message counts, and rewinds take m
 it("Gemini CLI: a folder comes in without its subagents and lists of prompts, and grows later", async () => {
   const prompts = [{ sessionId: "g", messageId: 0, type: "user", message: "Sail?", timestamp: AT }];
   const folder = folderOf({
-    "abc/chats/session-1.jsonl": lines(ABOUT, asked("1", "Sail?")),
-    "abc/chats/g/sub.jsonl": lines({ ...ABOUT, sessionId: "s", kind: "subagent" }, asked("1", "x")),
+    "abc/chats/session-1.jsonl": jsonl(ABOUT, asked("1", "Sail?")),
+    "abc/chats/g/sub.jsonl": jsonl({ ...ABOUT, sessionId: "s", kind: "subagent" }, asked("1", "x")),
     "abc/logs.json": JSON.stringify(prompts),
   });
   expect(await takenFrom([folder])).toEqual({ texts: ["Sail?"], skipped: [] });
   const app = await appOn();
-  await imported(app, lines(ABOUT, asked("1", "Sail?")));
-  const later = lines(ABOUT, asked("1", "Sail?"), answered("2", "Yes."));
+  await imported(app, jsonl(ABOUT, asked("1", "Sail?")));
+  const later = jsonl(ABOUT, asked("1", "Sail?"), answered("2", "Yes."));
   expect(outcomes(await imported(app, later))).toEqual(["continued"]);
 });
 

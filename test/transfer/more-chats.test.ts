@@ -1,7 +1,7 @@
 // Chats of further services, in the shapes of their exports.
 import { expect, it } from "vitest";
-import { lines, linesIn, read } from "../support/shown.ts";
-import { appOn, imported, outcomes, skippedOf } from "../support/transfer.ts";
+import { linesIn, read } from "../support/shown.ts";
+import { appOn, imported, jsonl, outcomes, skippedOf } from "../support/transfer.ts";
 
 const response = (id: string, parent: string | null, sender: string, more: object): object => ({
   response: {
@@ -109,5 +109,5 @@ it("Le Chat: a later export of a chat continues its session", async () => {
   const first = [leChat("1", "10:00", "user", "When?")];
   const later = [leChat("2", "10:01", "assistant", "At six."), ...first];
   expect(outcomes(await imported(app, JSON.stringify(first)))).toEqual(["imported"]);
-  expect(outcomes(await imported(app, lines(later)))).toEqual(["continued"]);
+  expect(outcomes(await imported(app, jsonl(later)))).toEqual(["continued"]);
 });

@@ -5,8 +5,8 @@ import { expect, it } from "vitest";
 import { whereOf } from "../../src/transfer/formats/skipped.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { chatGpt, claude, claudeMessage, file, node } from "../support/foreign.ts";
-import { lines, linesIn, read, shown } from "../support/shown.ts";
-import { appOn, imported, outcomes } from "../support/transfer.ts";
+import { linesIn, read, shown } from "../support/shown.ts";
+import { appOn, imported, jsonl, outcomes } from "../support/transfer.ts";
 import { zip } from "../support/zip.ts";
 
 it("ChatGPT: custom instructions, the canvas, code, marks of sources and the conversation's model", async () => {
@@ -286,9 +286,9 @@ it("Claude Code: words and calls, without results, subagents and rewound prompts
     codeLine("6", "5", "user", [{ type: "tool_result", content: "ok" }]),
     codeLine("7", "6", "user", [{ type: "text", text: "sub" }], { isSidechain: true }),
   ];
-  expect(outcomes(await imported(app, `${lines(...begun)}{"half a line`))).toEqual(["imported"]);
+  expect(outcomes(await imported(app, `${jsonl(...begun)}{"half a line`))).toEqual(["imported"]);
   const more = codeLine("8", "6", "assistant", [{ type: "text", text: "Fixed." }]);
-  expect(outcomes(await imported(app, lines(...begun, more)))).toEqual(["continued"]);
+  expect(outcomes(await imported(app, jsonl(...begun, more)))).toEqual(["continued"]);
   expect(await shown(app)).toEqual([
     ...["# harbour: Fix it", "user: Fix it"],
     ...["assistant (claude-x): [Bash: npm test]", "assistant (claude-x): Fixed."],
@@ -297,7 +297,7 @@ it("Claude Code: words and calls, without results, subagents and rewound prompts
 
 it("Claude Code: of prompts that replace each other the last one counts, and the session has its title", async () => {
   const told = await read(
-    lines(
+    jsonl(
       codeLine("0", null, "system", "x"),
       codeLine("1", "0", "user", "Rewound"),
       codeLine("2", "1", "assistant", [{ type: "text", text: "Never mind" }]),
@@ -316,7 +316,7 @@ it("Codex: words and calls, without what the program adds to a prompt", async ()
   const said = (role: string, text: string): object =>
     item({ type: "message", role, content: [{ type: "input_text", text }] });
   const told = await read(
-    lines(
+    jsonl(
       { type: "session_meta", payload: { id: "x", cwd: "C:\\work\\harbour", instructions: null } },
       said("developer", "rules"),
       said("user", "<environment_context>\n<cwd>x</cwd>\n</environment_context>"),
@@ -342,7 +342,7 @@ it("Cursor: an agent's transcript, under the name of its file", async () => {
   const say = (role: string, ...content: object[]): object => ({ role, message: { content } });
   writeFileSync(
     join(folder, "t-1.jsonl"),
-    lines(
+    jsonl(
       say("user", { type: "text", text: "<user_query>\nFix it\n</user_query>" }),
       say("assistant", { type: "tool_use", name: "Read", input: { path: "a.ts" } }),
     ),

@@ -1,8 +1,9 @@
 // JSON as people join, cut and print it: each object that is whole comes in.
 import { join } from "node:path";
 import { expect, it } from "vitest";
+import { folderOf } from "../support/folder.ts";
 import { claude, claudeMessage } from "../support/foreign.ts";
-import { folderOf, takenFrom } from "../support/transfer.ts";
+import { takenFrom } from "../support/transfer.ts";
 
 const one = (id: string): string =>
   JSON.stringify(claude([claudeMessage("human", id)], { uuid: id }));

@@ -1,19 +1,4 @@
-// Folders with tools as a user writes them: no package.json and no node_modules beside them.
-import { mkdirSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { temporaryFolder } from "./folder.ts";
-
-/** A new folder with these files, by name; a name may have folders in it. */
-export function toolFolder(files: Record<string, string>): string {
-  const folder = temporaryFolder();
-  for (const [name, text] of Object.entries(files)) writeTool(folder, name, text);
-  return folder;
-}
-
-export function writeTool(folder: string, name: string, text: string): void {
-  mkdirSync(dirname(join(folder, name)), { recursive: true });
-  writeFileSync(join(folder, name), text);
-}
+// Files with tools as a user writes them.
 
 /** The source of a tool that answers with a text. */
 export const saying = (name: string, words: string): string => `
