@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { expect, it, onTestFinished, vi } from "vitest";
-import { postgresTarget } from "../../src/storage/moves.ts";
+import { move, postgresTarget, sqliteSource, sqliteTarget } from "../../src/storage/moves.ts";
 import { command } from "../support/command.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { serveHere } from "../support/here.ts";
@@ -257,4 +257,18 @@ it("lets a server that starts on the target meanwhile wait, before it writes any
   expect(await rowCounts(database)).toEqual({});
   await target.close();
   expect((await starting).url).toMatch(/^http/);
+});
+
+it("is stopped between folders, too", async () => {
+  const [folder, other] = [temporaryFolder(), temporaryFolder()];
+  const server = await serveHere({ folder });
+  await fill(await introduce(server.url));
+  await server.stop();
+  await using closing = new AsyncDisposableStack();
+  const [source, target] = [await sqliteSource(folder), await sqliteTarget(other)];
+  for (const end of [source, target]) closing.defer(() => end.close());
+  const stopping = new AbortController();
+  setImmediate(() => stopping.abort());
+  const moving = move(source, target, { signal: stopping.signal });
+  await expect(moving).rejects.toMatchObject({ code: "interrupted" });
 });

@@ -1,5 +1,6 @@
 // Copies everything from one engine to the other, compares what has arrived with what was sent, and leaves the source as it is.
 import { createHash } from "node:crypto";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { AppError } from "../../lib/errors.ts";
 import { type End, type Row, type Table, TABLES, type Target } from "./tables.ts";
 
@@ -24,7 +25,8 @@ export async function move(
   for (const table of TABLES) counts.set(table.name, await source.count(table));
   const total = [...counts.values()].reduce((sum, count) => sum + count, 0);
   let done = 0;
-  const step = (rows: number): void => {
+  const step = async (rows: number): Promise<void> => {
+    await nextTurn(); // SQLite answers without one, and a signal would not be heard
     if (signal?.aborted)
       throw new AppError("interrupted", "The move was stopped: nothing was stored.");
     done += rows;
@@ -58,14 +60,14 @@ async function copy(
   source: End,
   target: Target,
   table: Table,
-  step: (rows: number) => void,
+  step: (rows: number) => Promise<void>,
 ): Promise<string> {
   const columns = await sharedColumns(source, target, table);
   const hash = createHash("sha256");
   for await (const page of source.rows(table, columns)) {
     await target.insert(table, columns, page);
     for (const row of page) hash.update(textOf(row, columns));
-    step(page.length);
+    await step(page.length);
   }
   return hash.digest("hex");
 }
@@ -74,12 +76,12 @@ async function digestOf(
   end: End,
   table: Table,
   columns: readonly string[],
-  step: (rows: number) => void,
+  step: (rows: number) => Promise<void>,
 ): Promise<string> {
   const hash = createHash("sha256");
   for await (const page of end.rows(table, columns)) {
     for (const row of page) hash.update(textOf(row, columns));
-    step(page.length);
+    await step(page.length);
   }
   return hash.digest("hex");
 }
