@@ -85,6 +85,16 @@ describe.skipIf(!hasBrowser)(`the console in a browser${unless}`, () => {
     await page.locator("#m1").waitFor();
   });
 
+  it("shows a part of the list without JavaScript, too", async () => {
+    const { url } = await serveHere();
+    for (const name of ["one", "two"]) await say(await program(url, name), name);
+    const page = await open({ javaScriptEnabled: false });
+    await page.goto(at(url, "/sessions"));
+    await page.getByLabel("Show").selectOption("pinned");
+    await page.getByRole("button", { name: "Find" }).click();
+    await page.getByText("You have pinned none.").waitFor();
+  });
+
   it("moves through the list by the arrow keys, from link to link and from box to box", async () => {
     const { url } = await serveHere();
     for (const name of ["one", "two", "three"]) await say(await program(url, name), name);

@@ -41,4 +41,5 @@ export const searchField = ({
       ${showsResults(action, results)}
     />
     ${more}
+    <noscript><button>Find</button></noscript>
   </form>`;
