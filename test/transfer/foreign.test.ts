@@ -55,6 +55,16 @@ const faults = async (text: string): Promise<string[]> => {
 const assistant = { role: "assistant" };
 
 describe("ChatGPT's export", () => {
+  it("with a conversation that no reader foresees comes in without it", async () => {
+    const odd = { content_type: { toString: 1 } };
+    const broken = chatGpt([node("a", null, [odd])], "a", { id: "c-2", conversation_id: "c-2" });
+    const good = chatGpt([node("a", null, "Hello")], "a");
+    expect(await read(broken, good)).toEqual(["user: Hello"]);
+    expect(await skippedOf(await appOn(), file(broken, good))).toEqual([
+      "conversation 1: has a field of a kind that is not expected",
+    ]);
+  });
+
   it("becomes sessions with title, times, roles and models", async () => {
     const app = await appOn();
     const conversation = chatGpt(

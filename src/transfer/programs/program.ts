@@ -77,11 +77,17 @@ export const onePerRecord = (read: ReadOne): Program["conversations"] =>
         const conversation = read(value, skip, context);
         if (conversation !== undefined) yield { ...conversation, number: record.number };
       } catch (error) {
-        if (!(error instanceof AppError)) throw error;
-        context.skip(named, null, error.message);
+        context.skip(named, null, reasonOf(error));
       }
     }
   };
+
+/** Why a conversation cannot be read; one that no reader foresees must not keep the others out. */
+function reasonOf(error: unknown): string {
+  if (error instanceof AppError) return error.message;
+  if (error instanceof TypeError) return "has a field of a kind that is not expected";
+  throw error;
+}
 
 /** The conversations of a program that writes several into a record, which `split` takes apart. */
 export const severalPerRecord = (
