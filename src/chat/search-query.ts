@@ -115,9 +115,10 @@ class Parts {
 
 const hasWords = (text: string): boolean => /[\p{L}\p{N}\p{Extended_Pictographic}]/u.test(text);
 
-/** Neither an option of a command line, such as -x or --all, nor a short negative number. */
+/** Neither an option of a command line, such as -x or --all, nor a short negative number. A character such as 豆 is a word. */
 const isExclusion = (word: string): boolean =>
-  /^[\p{L}\p{N}\p{Co}]\S/u.test(word) && /\p{L}|\p{N}{3}/u.test(word);
+  /^[\p{Lo}\p{Extended_Pictographic}]/u.test(word) ||
+  (/^[\p{L}\p{N}\p{Co}]\S/u.test(word) && /\p{L}|\p{N}{3}/u.test(word));
 
 const TIME =
   /^(\d{4})(?:[-/.](\d{1,2})(?:[-/.](\d{1,2})(?:T(\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)(Z|[+-]\d{2}:?\d{2})?)?)?)?$/i;

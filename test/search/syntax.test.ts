@@ -56,6 +56,13 @@ describe("a query", () => {
     expect(await seqs(await start(), { query })).toEqual(expected);
   });
 
+  it.each(["豆", "🫖", "차"])("leaves out what one character excludes: %s", async (character) => {
+    const client = await start();
+    await client.call("history_append", { role: "user", content: `A kettle, ${character}.` });
+    expect(await seqs(client, { query: `kettle -${character}` })).toEqual([2, 3]);
+    expect(await seqs(client, { query: "kettle -x" })).toEqual([2, 3, 5]);
+  });
+
   it("takes the same as arguments", async () => {
     const client = await start();
     expect(await seqs(client, { query: "kettle", role: "assistant" })).toEqual([3]);
