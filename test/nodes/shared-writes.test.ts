@@ -170,3 +170,30 @@ it("keeps the limit on an owner's bytes, counted over all that share", async () 
   const kept = await Promise.all(ids.map((id) => storage.state.get(id, "k")));
   expect(kept.filter((entry) => entry !== undefined)).toHaveLength(4);
 });
+
+it("makes the sessions of one moment in one transaction, and one of a name that several ask for", async () => {
+  const { storage, commits } = await withSessions(0);
+  const create = (name?: string) =>
+    storage.sessions.create(
+      { id: newId(), owner: "ana", ...(name !== undefined && { name }) },
+      2_000,
+    );
+  const made = await Promise.all([create(), create(), create("work"), create()]);
+  expect(commits).toEqual([4]);
+  expect(made.every(({ created }) => created)).toBe(true);
+  const [first, second] = await Promise.all([create("more"), create("more")]);
+  expect(first.session.id).toBe(second.session.id);
+  expect(first.created).not.toBe(second.created);
+  expect((await storage.sessions.list("ana", { limit: 9 })).sessions).toHaveLength(5);
+});
+
+it("lets an owner's creations follow each other where the limit is near", async () => {
+  const { storage, client, commits } = await withSessions(0);
+  await client.query(`INSERT INTO sessions (id, owner, created_at, last_active_at)
+    SELECT 'old ' || n, 'ana', 1, 9e15 FROM generate_series(1, 1000) n`);
+  const outcomes = await Promise.allSettled(
+    Array.from({ length: 5 }, () => storage.sessions.create({ id: newId(), owner: "ana" }, 1_003)),
+  );
+  expect(outcomes.filter(({ status }) => status === "fulfilled")).toHaveLength(3);
+  expect(commits).toEqual([1, 1, 1]);
+});

@@ -112,11 +112,17 @@ export class Engine {
 
   /** A small write to one session, as `writeIn`, which may share its transaction with those to other sessions. */
   writeSharing<T>(sessionId: string, operation: () => Promise<T>): Promise<T> {
+    return this.inOrder(`session ${sessionId}`, () =>
+      this.share(sessionId, this.#noted(sessionId, operation)),
+    );
+  }
+
+  /** A small write that may share its transaction. `place`: after a failure there, its writes share none for a while. */
+  share<T>(place: string, operation: () => Promise<T>): Promise<T> {
     this.ahead.drop();
-    return this.inOrder(`session ${sessionId}`, () => {
-      const noted = this.#noted(sessionId, operation);
-      return this.#shared.write(sessionId, this.#companion.getStore()?.(noted) ?? noted);
-    });
+    return this.#counted(() =>
+      this.#shared.write(place, this.#companion.getStore()?.(operation) ?? operation),
+    );
   }
 
   /** Writes without waiting for the disk: resolves at the commit, which a crash of the database may undo. */

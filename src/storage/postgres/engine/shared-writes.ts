@@ -12,7 +12,7 @@ const MIN_BESIDE = 4;
 const MAX_WRITES = 32;
 /** Slower ones, such as one that waits for another process, do not count: nobody waits for them. */
 const SLOW_MS = 100;
-/** Writes to a session of which one has failed, or has met another process, share no transaction for so long. */
+/** Writes in a place where one has failed, or has met another process, share no transaction for so long. */
 const ALONE_MS = 5_000;
 const MAX_ALONE = 10_000;
 
@@ -27,7 +27,8 @@ export interface SharedWritesOptions {
 }
 
 interface Write {
-  sessionId: string;
+  /** The session, or something else that the write may lock. */
+  place: string;
   operation: () => Promise<unknown>;
   /** Runs a function in the asynchronous context of the caller. */
   inContext: <T>(act: () => T) => T;
@@ -37,7 +38,7 @@ interface Write {
 export class SharedWrites {
   readonly #alone: Within;
   readonly #together: SharedWritesOptions["together"];
-  /** By session, the time until which its writes share no transaction. */
+  /** By place, the time until which its writes share no transaction. */
   readonly #failed = boundedCache<number>(MAX_ALONE);
   #waiting: Write[] = [];
   #transactions = 0;
@@ -48,13 +49,13 @@ export class SharedWrites {
     this.#together = together;
   }
 
-  /** A write to one session, of which no other one is under way in this process; resolves when it is committed. */
-  write<T>(sessionId: string, operation: () => Promise<T>): Promise<T> {
-    if ((this.#failed.get(sessionId) ?? 0) > performance.now())
+  /** Resolves when the write is committed. Of two writes to one session, the second begins after that. */
+  write<T>(place: string, operation: () => Promise<T>): Promise<T> {
+    if ((this.#failed.get(place) ?? 0) > performance.now())
       return this.#alone(operation) as Promise<T>;
     const done = Promise.withResolvers<unknown>();
     const inContext = AsyncLocalStorage.snapshot();
-    this.#waiting.push({ sessionId, operation, inContext, done });
+    this.#waiting.push({ place, operation, inContext, done });
     this.#look();
     return done.promise as Promise<T>;
   }
@@ -86,9 +87,9 @@ export class SharedWrites {
       isSlow = true;
       next();
     }, SLOW_MS);
-    // In one order, as each locks its session.
+    // In one order, as most lock their session.
     if (writes.length === 1) await this.#one(writes[0]!);
-    else await this.#all(writes.toSorted((a, b) => (a.sessionId < b.sessionId ? -1 : 1)));
+    else await this.#all(writes.toSorted((a, b) => (a.place < b.place ? -1 : 1)));
     clearTimeout(slow);
     if (!isSlow) next();
   }
@@ -97,9 +98,9 @@ export class SharedWrites {
     try {
       const results = await this.#together(writes.length, (within) =>
         settled(
-          writes.map(({ sessionId, operation, inContext }) =>
+          writes.map(({ place, operation, inContext }) =>
             inContext(() => within(operation)).catch((error: unknown) => {
-              if (!isAfterFailure(error)) this.#goesAlone(sessionId);
+              if (!isAfterFailure(error)) this.#goesAlone(place);
               throw error;
             }),
           ),
@@ -116,8 +117,7 @@ export class SharedWrites {
   async #again(write: Write, wasLocked: boolean): Promise<void> {
     const began = performance.now();
     const isDone = await this.#one(write);
-    if (!isDone || (wasLocked && performance.now() - began > SLOW_MS))
-      this.#goesAlone(write.sessionId);
+    if (!isDone || (wasLocked && performance.now() - began > SLOW_MS)) this.#goesAlone(write.place);
   }
 
   /** True if it was done. */
@@ -130,8 +130,8 @@ export class SharedWrites {
     );
   }
 
-  #goesAlone(sessionId: string): void {
-    this.#failed.set(sessionId, performance.now() + ALONE_MS);
+  #goesAlone(place: string): void {
+    this.#failed.set(place, performance.now() + ALONE_MS);
   }
 }
 
