@@ -10,6 +10,7 @@ import {
   settings,
 } from "./config/config.ts";
 import { reportSettings } from "./config/report.ts";
+import { refuseUnknown } from "./definitions/fields.ts";
 import { AppError } from "./lib/errors.ts";
 import { unknownAmong } from "./lib/text/similar.ts";
 import { reserveStandardInput, reserveStandardOutput } from "./mcp/stdio/standard-streams.ts";
@@ -67,8 +68,11 @@ export interface Holdfast {
   ): Promise<Running>;
 }
 
-/** @throws TypeError for an entry that is no tool, prompt or resource, and for two of one name */
+const OPTIONS = ["tools", "resources", "prompts", "config", "env", "onToolFault", "command"];
+
+/** @throws TypeError for an unknown option, an entry that is no tool, prompt or resource, and for two of one name */
 export function createHoldfast(holdfast: HoldfastOptions = {}): Holdfast {
+  refuseUnknown(holdfast, "createHoldfast", OPTIONS);
   const { config = {}, env = process.env, ...own } = holdfast;
   checkTools(own.tools);
   checkList(
@@ -90,6 +94,8 @@ export function createHoldfast(holdfast: HoldfastOptions = {}): Holdfast {
       transport: "http" | "stdio",
       options: Settings & { target?: StdioTarget | undefined } = {},
     ) {
+      if (transport !== "http" && transport !== "stdio")
+        throw new TypeError(`run: expected http or stdio, received ${JSON.stringify(transport)}.`);
       const { target, ...more } = options;
       const flags = asTexts({ ...config, ...more });
       checkNames(Object.keys(flags));
@@ -116,7 +122,9 @@ export async function testClient(
   settings: Settings = {},
 ): Promise<TestClient> {
   checkTools(tools);
-  const config = loadConfig({ flags: asTexts({ ...settings, ephemeral: true }), env: {} });
+  const flags = asTexts({ ...settings, ephemeral: true });
+  checkNames(Object.keys(flags));
+  const config = loadConfig({ flags, env: {} });
   const app = await startApp({ config, tools, library });
   const client = app.client({ name: "test" });
   const close = (): Promise<void> => app.stop();

@@ -14,6 +14,7 @@ import {
   type Running,
   type Tool,
   type ToolResult,
+  testClient,
 } from "../../src/index.ts";
 import { connect, type TestClient } from "../support/clients.ts";
 import { temporaryFolder } from "../support/folder.ts";
@@ -250,6 +251,17 @@ describe("a definition that cannot work", () => {
       /Tool chat: name: a built-in tool has it/,
     );
   });
+});
+
+it("an option that there is not is refused, and so are a transport and a test's setting", async () => {
+  const made = (options: object) => () => createHoldfast(options);
+  expect(made({ tool: [] })).toThrow("createHoldfast: tool is no field. Did you mean tools?");
+  expect(made({ port: 8080 })).toThrow("port is no field. The fields are tools, resources,");
+  const run = createHoldfast({ config: { ephemeral: true } }).run("HTTP" as "http");
+  await expect(run).rejects.toThrow('run: expected http or stdio, received "HTTP".');
+  await expect(testClient([], { "max-key": 1 } as Settings)).rejects.toThrow(
+    "max-key: there is no such setting; did you mean max-keys?",
+  );
 });
 
 it("a name that is no setting's is refused, with the one that may be meant", async () => {
