@@ -3,7 +3,7 @@ import { ShortLivedMap, ShortLivedSet } from "../lib/collections/short-lived.ts"
 // process or another, or gets the stored outcome. An interrupted call runs again if that is safe. Its completed
 // changes are not repeated, because each commits with a note of it. Failures are not stored, so a repeated call tries
 // again.
-import { AppError, interruptedError } from "../lib/errors.ts";
+import { AppError, interruptedError, throughOutage } from "../lib/errors.ts";
 import type { Expiring } from "../lib/expiring.ts";
 import { type Changes, ChangeWait } from "../updates/changes.ts";
 
@@ -237,8 +237,11 @@ export class IdempotentCalls {
       throw error;
     }
     // If the outcome cannot be stored, the key stays taken, and a repeated call finds the first one lost.
-    if (outcome.keep) await this.#store.finish(id, this.#runner.id, storable(outcome.value));
-    else await this.#store.drop(id, this.#runner.id);
+    await throughOutage(() =>
+      outcome.keep
+        ? this.#store.finish(id, this.#runner.id, storable(outcome.value))
+        : this.#store.drop(id, this.#runner.id),
+    );
     return outcome.value;
   }
 

@@ -3,11 +3,10 @@
 import type { CallToolResult } from "@modelcontextprotocol/server";
 import type { CredentialsLife } from "../clients/client-access.ts";
 import type { Clock } from "../lib/clock.ts";
-import { AppError } from "../lib/errors.ts";
+import { AppError, isAway } from "../lib/errors.ts";
 import { counted } from "../lib/text/plural.ts";
 import { shortened } from "../lib/text/text.ts";
 import { rpcErrorOf } from "../protocol/errors.ts";
-import { isAway } from "../tasks/run-life.ts";
 import type { TaskRun } from "../tasks/run.ts";
 import type { TaskTools } from "../tasks/runner.ts";
 import { type ClaimedTask, failedWith, type TaskEnd } from "../tasks/store.ts";

@@ -1,4 +1,5 @@
 // The one error type that crosses module borders: a code to branch on, and a message that may be shown.
+import { setTimeout as sleep } from "node:timers/promises";
 
 /** The kind of an error, as a stable word. Callers branch on this, never on the message. */
 export type ErrorCode =
@@ -92,6 +93,29 @@ export const interruptedError = (): AppError =>
   new AppError("interrupted", "The server was interrupted during this call.", {
     hint: "It may have been done; look first, then repeat it only if it was not.",
   });
+
+/** True for an error of a database that may be back soon. */
+export const isAway = (error: unknown): boolean =>
+  error instanceof AppError && (error.code === "busy" || error.code === "storage");
+
+/** Pauses before further tries, in milliseconds. */
+const AGAIN_MS = [250, 1_000, 3_000] as const;
+
+/**
+ * What `act` resolves to, which may be done twice: it is tried again while the database is away for a moment, and `signal` is
+ * not aborted. @throws its last error
+ */
+export async function throughOutage<T>(act: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      return await act();
+    } catch (error) {
+      const pause = AGAIN_MS[attempt];
+      if (!isAway(error) || pause === undefined || signal?.aborted === true) throw error;
+      await sleep(pause);
+    }
+  }
+}
 
 /**
  * Any thrown value as an `AppError`. An unknown one becomes `internal`, with its reason kept private. `requestId`: id

@@ -1,9 +1,9 @@
 // The life of one run of a task: its claim, its signal, and how it is left. A handler that waits is not kept: its promise is
 // dropped, and the handler runs anew when the answer or the time has come. So a task that waits costs its rows and nothing
 // else. Not here: what the handler records (run.ts).
-import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Clock } from "../lib/clock.ts";
-import { AppError } from "../lib/errors.ts";
+import { AppError, isAway, throughOutage } from "../lib/errors.ts";
 import type { TaskNews } from "./news.ts";
 import { type Claim, type ClaimedTask, DUE, type TaskStore } from "./store.ts";
 
@@ -15,8 +15,6 @@ export class RunLeft extends Error {}
 
 /** Time that a handler has to heed the signal of a stop, in milliseconds. */
 const HEED_MS = 200;
-/** Pauses before further tries of a write while the database is away, in milliseconds. */
-const WRITE_AGAIN_MS = [250, 1_000, 3_000] as const;
 
 export interface RunParts {
   store: TaskStore;
@@ -96,19 +94,13 @@ export class RunLife {
    * the task. @throws RunLeft then
    */
   async stored<T>(write: (store: TaskStore) => Promise<T>): Promise<T> {
-    for (let attempt = 0; ; attempt += 1) {
-      try {
-        return await write(this.parts.store);
-      } catch (error) {
-        if (!isAway(error)) throw error;
-        const pause = this.signal.aborted ? undefined : WRITE_AGAIN_MS[attempt];
-        if (pause === undefined) {
-          const left = new RunLeft("The database is away.", { cause: error });
-          this.lose(left);
-          throw left;
-        }
-        await sleep(pause);
-      }
+    try {
+      return await throughOutage(() => write(this.parts.store), this.signal);
+    } catch (error) {
+      if (!isAway(error)) throw error;
+      const left = new RunLeft("The database is away.", { cause: error });
+      this.lose(left);
+      throw left;
     }
   }
 
@@ -201,9 +193,5 @@ export class RunLife {
     await this.write((store) => store.setSession(this.claim, sessionId));
   }
 }
-
-/** True for an error of a database that may be back soon. */
-export const isAway = (error: unknown): boolean =>
-  error instanceof AppError && (error.code === "busy" || error.code === "storage");
 
 const never = (): Promise<never> => new Promise<never>(() => undefined);

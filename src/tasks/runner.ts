@@ -3,11 +3,11 @@
 import type { LiveProcess } from "../idempotency/idempotent-calls.ts";
 import type { Clock } from "../lib/clock.ts";
 import { CountByKey } from "../lib/collections/count-by-key.ts";
-import { AppError, interruptedError, toAppError } from "../lib/errors.ts";
+import { AppError, interruptedError, isAway, toAppError } from "../lib/errors.ts";
 import { rpcErrorOf } from "../protocol/errors.ts";
 import type { TaskNews } from "./news.ts";
 import { Places } from "./places.ts";
-import { isAway, RunLeft } from "./run-life.ts";
+import { RunLeft } from "./run-life.ts";
 import { TaskRun } from "./run.ts";
 import {
   type Beginner,

@@ -1,6 +1,7 @@
 // Calls with a request key in one process, below the tools, where a test holds the run in its hand and turns the clock.
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { CALLER_GONE } from "../../src/idempotency/idempotent-calls.ts";
+import { AppError } from "../../src/lib/errors.ts";
 import { caller, gives, open, process, work } from "../support/keyed-run.ts";
 
 /** How long a run goes on that nobody waits for, in milliseconds. */
@@ -50,6 +51,19 @@ describe("callers of one key", () => {
     for (const outcome of await Promise.allSettled(outcomes))
       expect(outcome).toMatchObject({ status: "rejected", reason: { message: "No." } });
     expect(await once({ run: gives(2) })).toBe(2);
+  });
+
+  it("get its outcome also where the database is away for a moment when it ends", async () => {
+    const { keyedCalls, ...storage } = await open();
+    let tries = 0;
+    const finish: typeof keyedCalls.finish = async (...outcome) => {
+      if ((tries += 1) === 1) throw new AppError("busy", "The database does not answer.");
+      return keyedCalls.finish(...outcome);
+    };
+    const { once } = await process({ ...storage, keyedCalls: { ...keyedCalls, finish } });
+    expect(await once({ repeatable: false, run: gives("done") })).toBe("done");
+    expect(await once({})).toBe("done");
+    expect(tries).toBe(2);
   });
 
   it("all get an outcome that is not kept; the next one runs anew", async () => {

@@ -2,11 +2,10 @@
 // gets the result as of any tool; is asked the task's questions as a tool asks; and gets the task's id after a while.
 import { type InputRequests, ProtocolError } from "@modelcontextprotocol/server";
 import type { Clock } from "../../lib/clock.ts";
-import { AppError, interruptedError } from "../../lib/errors.ts";
+import { AppError, interruptedError, isAway } from "../../lib/errors.ts";
 import { newId } from "../../lib/ids.ts";
 import type { RpcError } from "../../protocol/errors.ts";
 import type { Caller } from "../../sessions/session.ts";
-import { isAway } from "../../tasks/run-life.ts";
 import type { TaskRunner } from "../../tasks/runner.ts";
 import { hasEnded, hasFailed, isInterrupted, type TaskView } from "../../tasks/task.ts";
 import type { Tasks } from "../../tasks/tasks.ts";
