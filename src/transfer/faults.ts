@@ -4,6 +4,10 @@ import { counted } from "../lib/text/plural.ts";
 
 const SHOWN = 20;
 
+/** True for an error about the input. */
+export const isOfInput = (error: unknown): error is AppError =>
+  error instanceof AppError && ["invalid", "limit"].includes(error.code);
+
 export class Faults {
   readonly #lines: string[] = [];
   #count = 0;
@@ -20,8 +24,7 @@ export class Faults {
 
   /** Adds an error about the input; rethrows any other error. */
   addError(where: string, error: unknown): void {
-    const known = error instanceof AppError && ["invalid", "limit"].includes(error.code);
-    if (!known) throw error;
+    if (!isOfInput(error)) throw error;
     this.add(where, error.message);
   }
 

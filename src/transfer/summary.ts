@@ -3,11 +3,8 @@ import { counted } from "../lib/text/plural.ts";
 import type { Source } from "./formats/source.ts";
 import type { Imported, ImportOptions, Outcome } from "./import.ts";
 
-export const of = (results: readonly Imported[], outcome: Outcome): Imported[] =>
+export const withOutcome = (results: readonly Imported[], outcome: Outcome): Imported[] =>
   results.filter((result) => result.outcome === outcome);
-
-export const messagesIn = (results: readonly Imported[]): number =>
-  results.reduce((sum, { messages }) => sum + messages, 0);
 
 /** Numbers of sessions, and of the messages that came in with them, by outcome. */
 export type Tally = Readonly<Record<Outcome, { sessions: number; messages: number }>>;

@@ -9,7 +9,7 @@ import type { Format } from "../../transfer/formats/format.ts";
 import { type Skipped, whereOf } from "../../transfer/formats/skipped.ts";
 import type { Source } from "../../transfer/formats/source.ts";
 import type { Imported } from "../../transfer/import.ts";
-import { messagesIn, of, summaryOf, tallyOf } from "../../transfer/summary.ts";
+import { summaryOf, tallyOf, withOutcome } from "../../transfer/summary.ts";
 import { type Progress, showProgress } from "../terminal/progress.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import { oneLine } from "../terminal/text.ts";
@@ -142,7 +142,9 @@ function report(
 
 /** Name the sessions that came beside others. */
 function tellBranches(results: readonly Imported[], terminal: Terminal): void {
-  const branches = of(results, "imported").filter(({ branchOf }) => branchOf !== undefined);
+  const branches = withOutcome(results, "imported").filter(
+    ({ branchOf }) => branchOf !== undefined,
+  );
   for (const { id, branchOf, label } of branches.slice(0, NAMED))
     terminal.print(
       `${id} is ${JSON.stringify(oneLine(label ?? ""))}: the conversation of ${branchOf} went on differently.`,
@@ -167,7 +169,10 @@ async function expiryOf(
   results: readonly Imported[],
 ): Promise<number | null> {
   const times: number[] = [];
-  for (const { id, owner } of [...of(results, "imported"), ...of(results, "continued")]) {
+  for (const { id, owner } of [
+    ...withOutcome(results, "imported"),
+    ...withOutcome(results, "continued"),
+  ]) {
     const session = await operator.find(id, owner);
     const expiresAt = session === undefined ? null : sessions.expiresAt(session);
     if (expiresAt !== null) times.push(expiresAt);
@@ -199,18 +204,22 @@ const reportOf = (
   results: readonly Imported[],
   { dryRun }: ImportFlags,
   expiresAt: number | null,
-): object => ({
-  ...{ dry_run: dryRun ?? false, messages: messagesIn(results) },
-  expires_at: isoTime(expiresAt),
-  ...{ imported: of(results, "imported").length, continued: of(results, "continued").length },
-  ...{ unchanged: of(results, "unchanged").length, behind: of(results, "behind").length },
-  ...{ conflicts: of(results, "conflict").length, empty: source.empty },
-  skipped: source.skipped,
-  replaced_characters: source.replaced,
-  sessions: results.map(({ id, owner, outcome, messages, lostName, branchOf }) => ({
-    ...{ id, owner, outcome, messages, lost_name: lostName ?? null, branch_of: branchOf ?? null },
-  })),
-});
+): object => {
+  const { imported, continued, unchanged, behind, conflict } = tallyOf(results);
+  return {
+    dry_run: dryRun ?? false,
+    messages: results.reduce((sum, { messages }) => sum + messages, 0),
+    expires_at: isoTime(expiresAt),
+    ...{ imported: imported.sessions, continued: continued.sessions },
+    ...{ unchanged: unchanged.sessions, behind: behind.sessions },
+    ...{ conflicts: conflict.sessions, empty: source.empty },
+    skipped: source.skipped,
+    replaced_characters: source.replaced,
+    sessions: results.map(({ id, owner, outcome, messages, lostName, branchOf }) => ({
+      ...{ id, owner, outcome, messages, lost_name: lostName ?? null, branch_of: branchOf ?? null },
+    })),
+  };
+};
 
 function conflictOf(conflicts: readonly Imported[]): AppError {
   const shown = conflicts

@@ -8,8 +8,10 @@ import { AppError } from "../../lib/errors.ts";
 import { byteLength, shortened, storable } from "../../lib/text/text.ts";
 import { MAX_SYSTEM_BYTES, MAX_TITLE_BYTES } from "../../sessions/texts.ts";
 import { hasSameText } from "../compare.ts";
+import { isOfInput } from "../faults.ts";
 import { type Incoming, SessionCheck, type TransferLimits } from "../incoming.ts";
-import type { OnReplaced, Records } from "../input/records.ts";
+import type { OnReplaced } from "../input/lines.ts";
+import type { Records } from "../input/records.ts";
 import { Pace } from "../pace.ts";
 import { labelOf } from "../programs/fields.ts";
 import type { Conversation, Message, Named, Program } from "../programs/program.ts";
@@ -86,7 +88,7 @@ export class ForeignConversations {
       try {
         await this.#add(found, program, where);
       } catch (error) {
-        if (!(error instanceof AppError) || !["invalid", "limit"].includes(error.code)) throw error;
+        if (!isOfInput(error)) throw error;
         this.#skip(where, error.message);
       }
     }

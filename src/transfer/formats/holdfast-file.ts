@@ -3,9 +3,9 @@
 import { AppError } from "../../lib/errors.ts";
 import type { Faults } from "../faults.ts";
 import { type Header, type Incoming, SessionCheck, type TransferLimits } from "../incoming.ts";
-import { type Line, type Place, readLines } from "../input/lines.ts";
+import { type Line, type OnReplaced, type Place, readLines } from "../input/lines.ts";
 import type { Content } from "../store.ts";
-import { type Entry, type OnReplaced, parseLine } from "./jsonl.ts";
+import { type Entry, parseLine } from "./jsonl.ts";
 
 /** The longest line that the limits allow: a JSON escape takes six bytes per character. */
 const longestLine = ({ maxMessageBytes, maxValueBytes }: TransferLimits): number =>

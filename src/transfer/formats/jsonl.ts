@@ -8,6 +8,7 @@ import { AppError } from "../../lib/errors.ts";
 import { parseExactly } from "../../lib/json/exact-numbers.ts";
 import { checkStorable, storableValue } from "../../lib/json/storable.ts";
 import type { Header } from "../incoming.ts";
+import type { OnReplaced } from "../input/lines.ts";
 import type { Content, ContentCounts, TransferRecord } from "../store.ts";
 
 /** Version of the format; it rises when an older Holdfast can no longer read the file. */
@@ -66,9 +67,6 @@ const endLine = z.object({ type: z.literal("end"), state: z.int(), messages: z.i
 const anyLine = z.discriminatedUnion("type", [sessionLine, stateLine, messageLine, endLine]);
 
 const TOO_DEEP = "value: is nested too deeply.";
-
-/** Called with the number of replaced characters. */
-export type OnReplaced = (count: number) => void;
 
 export type Entry =
   | { type: "session"; header: Header }

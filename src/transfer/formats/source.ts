@@ -4,11 +4,11 @@ import { createWriteStream } from "node:fs";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { AppError } from "../../lib/errors.ts";
-import { Faults } from "../faults.ts";
+import { Faults, isOfInput } from "../faults.ts";
 import type { Incoming, TransferLimits } from "../incoming.ts";
 import { type Bytes, peek, toUtf8 } from "../input/bytes.ts";
 import { inputsOf } from "../input/inputs.ts";
-import { kindOf } from "../input/kinds.ts";
+import { kindInWords } from "../input/kinds.ts";
 import type { Input, Opened } from "../input/opened.ts";
 import { type FileRecord, type Records, recordsOf } from "../input/records.ts";
 import { isFields } from "../programs/fields.ts";
@@ -107,7 +107,7 @@ class Reading {
       opened = await input.open();
       await this.#readFile(input, opened.bytes, file);
     } catch (error) {
-      const isFault = error instanceof AppError && ["invalid", "limit"].includes(error.code);
+      const isFault = isOfInput(error);
       // Keep the conversations before the fault: of a packed file that is cut off, its first parts are good.
       const isPart = isFault && error.code === "invalid" && this.foreign.sessions.length > 0;
       if (!isFault || (file === null && !isPart)) throw error;
@@ -211,7 +211,7 @@ const isList = (head: Buffer): boolean => head.toString("latin1", 0, 1) === "[";
 function unknownFormat(head: Buffer, begun: readonly FileRecord[]): AppError {
   const kind =
     begun.map(({ value }) => otherKindOf(value)?.title).find(Boolean) ??
-    kindOf(head) ??
+    kindInWords(head) ??
     (begun.length === 0 && isList(head) ? "an empty list" : undefined);
   const broken = begun.find(({ fault }) => fault !== undefined)?.fault;
   const known = begun.some(({ value }) => isFields(value));

@@ -24,7 +24,7 @@ const TEXTS: readonly (readonly [form: RegExp, title: string])[] = [
 ];
 
 /** What the file is, in words; undefined for what is not known. `head`: its first bytes behind white space. */
-export function kindOf(head: Buffer): string | undefined {
+export function kindInWords(head: Buffer): string | undefined {
   if (head.length === 0) return "an empty file";
   const text = head.toString("latin1");
   return (

@@ -37,11 +37,14 @@ export const readLines = (
     { after },
   );
 
+/** Called with the number of characters that were replaced. */
+export type OnReplaced = (count: number) => void;
+
 export interface LineOptions {
   /** Default: the beginning of the file. */
   after?: Place;
-  /** Called with the number of characters that stand for bytes that are no UTF-8; without it they are a fault. */
-  onReplaced?: (count: number) => void;
+  /** For bytes that are no UTF-8; without it they are a fault. */
+  onReplaced?: OnReplaced;
 }
 
 /** The lines, without empty ones. A line over `maxBytes` is never kept in memory; its `fault` says so. */
@@ -96,7 +99,7 @@ export async function* linesOf(
 }
 
 /** Text with U+FFFD for bytes that are no UTF-8; `onReplaced` gets their number. */
-export function lenientText(bytes: Buffer, onReplaced: (count: number) => void): string {
+export function lenientText(bytes: Buffer, onReplaced: OnReplaced): string {
   const text = bytes.toString("utf8");
   if (!isUtf8(bytes)) onReplaced(text.split("\uFFFD").length - 1);
   return text;

@@ -30,7 +30,7 @@ export interface Opened {
 export type Advance = (count: number) => void;
 
 /** A file or an archive on the disk. */
-export type Place = Pick<Found, "path" | "name" | "isNamed">;
+export type OnDisk = Pick<Found, "path" | "name" | "isNamed">;
 
 const CHUNK = 256 * 1024; // bytes
 
@@ -47,7 +47,7 @@ export const unusable = (
 
 /** A file that lies on the disk as it is read. */
 export const plain = (
-  { path, name, isNamed }: Place,
+  { path, name, isNamed }: OnDisk,
   { isPart = false, isGuess = false, advance }: Partial<Input> & { advance: Advance },
 ): Input => ({
   ...{ name, path, isNamed, isPart, isGuess },

@@ -6,7 +6,7 @@ import { AppError } from "../../lib/errors.ts";
 import { isDeep } from "../../lib/json/json.ts";
 import { activitiesOf } from "./activity.ts";
 import { type Bytes, peek } from "./bytes.ts";
-import { lenientText, type Line, linesOf } from "./lines.ts";
+import { lenientText, type Line, linesOf, type OnReplaced } from "./lines.ts";
 
 export interface FileRecord {
   /** Number within the file: 1, 2, 3 … */
@@ -22,9 +22,6 @@ export type Records = AsyncIterable<FileRecord>;
 const MAX_BYTES = 256 * 1024 * 1024;
 /** Deepest nesting; deeper text takes many times its size in memory. */
 const MAX_DEPTH = 1_000;
-
-/** Called with the number of replaced characters. */
-export type OnReplaced = (count: number) => void;
 
 /** @throws AppError `limit` for a document that is too large */
 export async function* recordsOf(

@@ -11,7 +11,7 @@ import {
   holdsNothing,
   type Input,
   openedAt,
-  type Place,
+  type OnDisk,
   plain,
   unusable,
 } from "./opened.ts";
@@ -55,7 +55,7 @@ export async function isPackedTar(stream: Readable): Promise<boolean> {
 
 /** The files in an archive that may hold conversations; behind them its fault, if it has one. */
 export async function* tarred(
-  { path, name, isNamed }: Place,
+  { path, name, isNamed }: OnDisk,
   advance: Advance,
   unpacking: Unpacking,
 ): AsyncGenerator<Input> {

@@ -10,12 +10,12 @@ import {
   type Input,
   opened,
   type Opened,
-  type Place,
+  type OnDisk,
   unusable,
 } from "./opened.ts";
 
 /** The files in an archive that may hold conversations. */
-export async function* zipped(file: Place, advance: Advance): AsyncGenerator<Input> {
+export async function* zipped(file: OnDisk, advance: Advance): AsyncGenerator<Input> {
   let archive: ZipFile | undefined;
   try {
     let entries: Entry[];
