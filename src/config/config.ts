@@ -13,7 +13,9 @@ import {
   depth,
   duration,
   flag,
+  folder,
   headerSize,
+  host,
   hostNames,
   httpUrl,
   interval,
@@ -56,7 +58,7 @@ const optional = <T>(kind: Kind<T>, help: string, more: Partial<Setting<T>> = {}
   ({ kind, help, ...more }) satisfies Setting<T>;
 
 const server = {
-  host: required(text("address"), "127.0.0.1", "address to listen on"),
+  host: required(host, "127.0.0.1", "address to listen on"),
   port: required(port, "8484", "port to listen on; 0 lets the system choose"),
   "public-url": optional(ownUrl, "address that clients use", {
     without: "by host and port",
@@ -174,7 +176,7 @@ const tools = {
     "tools that tools/list shows",
     "?tools= in an address chooses others; tools that are not shown can be called",
   ),
-  tools: optional(text("folder"), "folder with tools of your own, loaded when they change", {
+  tools: optional(folder, "folder with tools of your own, loaded when they change", {
     details: "each .js, .mjs, .ts or .mts file in it",
   }),
 } as const;
@@ -339,14 +341,14 @@ export function loadConfig({ flags = {}, env = {} }: ConfigSources = {}): Config
 
 /** Settings of two places for the data, or of none; an empty variable counts as not set. */
 function placeFaults(sources: ConfigSources): string[] {
-  const folder = sources.flags?.["data-dir"];
+  const path = sources.flags?.["data-dir"];
   const url = givenText("database-url", sources);
   const listen = givenText("listen-url", sources);
   const faults: string[] = [];
-  if (folder !== undefined && url !== undefined) {
+  if (path !== undefined && url !== undefined) {
     const wanted = `no folder, since database-url is set (from ${url.from}): leave out one of the two`;
-    const secret = mayHoldPassword(folder);
-    faults.push(expectedText("data-dir", wanted, { value: folder, secret, from: "--data-dir" }));
+    const secret = mayHoldPassword(path);
+    faults.push(expectedText("data-dir", wanted, { value: path, secret, from: "--data-dir" }));
   }
   if (listen !== undefined && url === undefined)
     faults.push(

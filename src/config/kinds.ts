@@ -1,4 +1,5 @@
 // The kinds of settings: the reader of each, and its words in the help and in faults.
+import { homedir } from "node:os";
 import bytes from "bytes";
 import ms from "ms";
 import { isPrivateUrl } from "../lib/loopback.ts";
@@ -113,12 +114,34 @@ export const databaseUrl: Kind<string> = {
   read: (value) => (databaseUrlFault(value.trim()) === undefined ? value.trim() : undefined),
 };
 
+/** A path; `~` is the user's folder, also where no shell has read it, as in the configuration of an MCP client. */
+const pathOf = (value: string): string => value.trim().replace(/^~(?=$|[\\/])/, () => homedir());
+
+export const folder: Kind<string> = {
+  placeholder: "folder",
+  accepts: "text that is not empty",
+  read: (value) => pathOf(value) || undefined,
+};
+
 /** A folder for data. An address would become a folder that is named after its password. */
 export const dataFolder: Kind<string> = {
   placeholder: "folder",
   accepts: "a folder; an address of PostgreSQL belongs into database-url",
-  read: (value) => (value.trim() === "" || isMeantAsUrl(value) ? undefined : value.trim()),
+  read: (value) => (isMeantAsUrl(value) ? undefined : folder.read(value)),
 };
+
+/** A name or an address to listen on. With a scheme or a port, it would count as a name that others can reach. */
+export const host: Kind<string> = {
+  placeholder: "address",
+  accepts: "text that is not empty",
+  faultOf: (value) =>
+    isHost(value.trim())
+      ? undefined
+      : "a name or an address alone, such as 127.0.0.1 (the port is a setting of its own)",
+  read: (value) => (isHost(value.trim()) ? value.trim() || undefined : undefined),
+};
+
+const isHost = (value: string): boolean => !/[\s/?#@]|^[^:]*:\d*$|\]:/.test(value);
 
 export const text = (placeholder: string): Kind<string> => ({
   placeholder,

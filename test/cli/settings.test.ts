@@ -1,6 +1,7 @@
 // Settings: flags beat the environment, the environment beats the defaults, and everything that is wrong is said at
 // once, one line a fault, with the setting, the value and what is accepted. Never a secret.
 import { existsSync, readFileSync } from "node:fs";
+import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import { createProgram, withDefaultCommand } from "../../src/cli/program.ts";
@@ -246,6 +247,12 @@ describe("what is accepted", () => {
     ["durability", "normal", "normal"],
     ["log-level", "silent", "silent"],
     ["data-dir", "here", resolve("here")],
+    ["data-dir", " ~/kelp ", join(homedir(), "kelp")],
+    ["data-dir", "~", homedir()],
+    ["data-dir", "a/~/b~", resolve("a/~/b~")],
+    ["tools", "~/tools", join(homedir(), "tools")],
+    ["host", "[::1]", "[::1]"],
+    ["host", "fe80::1%eth0", "fe80::1%eth0"],
     ["database-url", " postgres://ada@host:5433/x ", "postgres://ada@host:5433/x"],
     ["context-tokens", "8000", { named: {}, others: 8_000 }],
     [
@@ -267,6 +274,11 @@ describe("what is accepted", () => {
     ["max-keys", ["0", "-1", "1.5", "1e3", "all", "01", "9999999999"], "whole number"],
     ["ephemeral", ["yes", "TRUE", "2", "constructor", "__proto__"], "true or false"],
     ["host", ["  "], "not empty"],
+    [
+      "host",
+      ["http://127.0.0.1", "127.0.0.1:80", "localhost:", "[::1]:80", "a b"],
+      "or an address alone",
+    ],
     ["durability", ["none", "FULL", "full,normal"], "full or normal"],
     ["log-level", ["loud", "trace"], "silent, error, warn, info, or debug"],
     ["model-url", ["ftp://a/v1", "localhost:11434", "/v1", "http://"], "http://127.0.0.1:11434/v1"],
