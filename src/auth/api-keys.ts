@@ -82,6 +82,8 @@ export class ApiKeys {
   ): Promise<{ stored: ApiKey; key: string }> {
     if (principal.trim() === "")
       throw new AppError("invalid", "principal: expected a name that is not empty.");
+    if (principal.trim() !== principal)
+      throw new AppError("invalid", "principal: expected a name without space around it.");
     checkText("principal", principal, MAX_PRINCIPAL_BYTES);
     const id = randomBytes(6).toString("hex");
     const secret = randomBytes(32).toString("base64url");

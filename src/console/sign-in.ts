@@ -11,6 +11,7 @@ import { namedHost } from "../http/guards/guards.ts";
 import { RateLimiterMemory, RateLimiterRes } from "../http/limits/rate-limiter.ts";
 import { addressOf, networkOf } from "../http/observe.ts";
 import { AppError } from "../lib/errors.ts";
+import { commandLine } from "../lib/text/command-line.ts";
 import {
   type ConsoleContext,
   type ConsoleEnv,
@@ -265,8 +266,8 @@ async function signInPage(
           <input type="hidden" name="next" value="${localPath(next)}" />
           <button>Sign in</button>
           <p class="soft">
-            Without a key: <code>holdfast console</code> on the server prints a link that signs in
-            once.
+            Without a key: <code>${commandLine("console")}</code> on the server prints a link that
+            signs in once.
           </p>
         </form>`,
       site && { scripts: PASSKEY_SCRIPTS },
@@ -303,7 +304,7 @@ const usedLink = (c: ConsoleContext) =>
       "This link does not work",
       html`<div class="card">
         <p>It was used before, or is older than an hour.</p>
-        <p><code>holdfast console</code> on the server prints a new one.</p>
+        <p><code>${commandLine("console")}</code> on the server prints a new one.</p>
       </div>`,
     ),
     404,

@@ -184,6 +184,11 @@ describe("keys create", () => {
     expect(stderr).not.toContain(key);
   });
 
+  it("offers no client the key that reads numbers only", async () => {
+    const { stdout } = await keys("create", "--principal", "prometheus", "--scopes", "metrics");
+    expect(stdout).toMatch(/^hf_\S+\n\nIt reads \/metrics, and opens no session\.\n$/);
+  });
+
   it("says at the first key alone whom it shuts out, and how the sessions so far are given", async () => {
     await command(["call", "state_set", '{"key":"a","value":1}', "--data-dir", folder]);
     const first = await keys("create", "--principal", "o'hara");
@@ -197,6 +202,7 @@ describe("keys create", () => {
 
   it.each<[string[], RegExp]>([
     [["--principal", " "], /principal/],
+    [["--principal", " ada"], /principal: expected a name without space around it/],
     [["--principal", "a".repeat(201)], /principal/],
     [
       ["--principal", "ada", "--scopes", "root"],

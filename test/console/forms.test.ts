@@ -1,11 +1,14 @@
 // The console below its pages: who gets in, what a form needs, what a page may do in a browser.
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
+import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { command } from "../support/command.ts";
+import { temporaryFolder } from "../support/folder.ts";
 import { serveHere } from "../support/here.ts";
 import { nobodys, serveWithKeys } from "../support/people.ts";
 import { browserAt, signedIn } from "../support/plain-browser.ts";
+import { startServer } from "../support/process.ts";
 import { SECRET, sharedSession } from "../support/shared-session.ts";
 
 describe("the sign-in", () => {
@@ -313,6 +316,42 @@ describe("whose conversations", () => {
 });
 
 describe("a page", () => {
+  it("names commands as a shell takes them where the server runs from a clone", async () => {
+    const program = [process.execPath, join(import.meta.dirname, "../../bin/holdfast.js")];
+    const { url } = await startServer({ folder: temporaryFolder(), program });
+    const browser = browserAt(url);
+    const commands: string[] = [];
+    for (const path of [
+      "sign-in",
+      "health",
+      "connect?program=claude-desktop",
+      "connect?program=cursor",
+    ]) {
+      const page = await (await browser.get(`/console/${path}`)).text();
+      commands.push(
+        ...[...page.matchAll(/<code\s*>((?:npx --no )?holdfast [^<]*)/g)].map(
+          ([, command]) => command!,
+        ),
+      );
+    }
+    const made = await browser.send("/console/keys", "/console/keys", {
+      principal: "ana",
+      scope: "write",
+      days: "",
+    });
+    commands.push(/>([^>]*sessions give[^<]*)</.exec(await made.text())![1]!);
+    expect(commands.length).toBeGreaterThan(4);
+    expect(commands.filter((command) => !command.startsWith("npx --no holdfast "))).toEqual([]);
+  });
+
+  it("offers no program the key that reads numbers only", async () => {
+    const { browser } = await signedIn(await serveWithKeys(), "root", "admin");
+    const fields = { principal: "prometheus", scope: "metrics", days: "" };
+    const made = await (await browser.send("/console/keys", "/console/keys", fields)).text();
+    expect(made).toContain("opens no conversation");
+    expect(made).not.toContain("mcpServers");
+  });
+
   it("sits in no frame, runs nothing of others, and is kept by no cache", async () => {
     const { url } = await serveHere();
     const browser = browserAt(url);

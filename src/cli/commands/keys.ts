@@ -45,9 +45,13 @@ export async function createKey(
     if (json) return terminal.print(JSON.stringify({ ...shown(stored), key }));
     terminal.print(key);
     terminal.print("");
-    terminal.print(`For ${commonPrograms()}:`);
-    const url = withName(serverUrl(config), HOME);
-    terminal.print(`  ${JSON.stringify(clientConfig(url, key))}`);
+    if (stored.scope === "metrics") {
+      terminal.print("It reads /metrics, and opens no session.");
+    } else {
+      terminal.print(`For ${commonPrograms()}:`);
+      const url = withName(serverUrl(config), HOME);
+      terminal.print(`  ${JSON.stringify(clientConfig(url, key))}`);
+    }
     terminal.warn(`This key of ${oneLine(principal)} is shown only now.`);
     if (isFirst) terminal.warn(await closing(data, principal));
   };

@@ -7,6 +7,7 @@ import { bearer, KEY_PLACEHOLDER, withName } from "../../http/connect/client-con
 import { CONFIGURED, MANUAL, type Place } from "../../http/connect/programs.ts";
 import { snippet } from "../../http/connect/snippet.ts";
 import { AppError } from "../../lib/errors.ts";
+import { commandLine } from "../../lib/text/command-line.ts";
 import type { Session } from "../../sessions/session.ts";
 import { checkName } from "../../sessions/texts.ts";
 import type { ConsoleContext, ConsoleEnv, ConsoleOptions } from "../context.ts";
@@ -109,13 +110,13 @@ function steps(name: string, http: { url: string; headers?: Record<string, strin
   const file = program.file(SOMEWHERE);
   if (program.entry.http === undefined)
     return html`<p>${program.title} starts Holdfast by itself. On its machine, run:</p>
-      <pre data-copy><code>holdfast connect ${name} --write</code></pre>
+      <pre data-copy><code>${commandLine(`connect ${name} --write`)}</code></pre>
       <p>It writes into <code>${file}</code>. ${program.then}</p>`;
   return html`<p>Into <code>${file}</code>:</p>
     <pre data-copy><code>${snippet(program, program.entry.http(http))}</code></pre>
     <p>
-      On a machine with the command, <code>holdfast connect ${name} --write</code> puts it there.
-      ${program.then}
+      On a machine with the command, <code>${commandLine(`connect ${name} --write`)}</code> puts it
+      there. ${program.then}
     </p>`;
 }
 

@@ -48,7 +48,7 @@ export function healthRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions): vo
             ${findingsView(findings)} ${dueView(due)}
           </div>
           <h2>Backups</h2>
-          ${backups === undefined ? NO_BACKUPS : await backupsView(c, backups)}
+          ${backups === undefined ? noBackups() : await backupsView(c, backups)}
           <h2>The last day</h2>
           ${chartsView(health.samples())}
           <h2>Settings</h2>
@@ -83,10 +83,11 @@ function backupRoutes(app: Hono<ConsoleEnv>, backups: Backups, options: ConsoleO
 export const backupsRevision = ({ backups }: ConsoleOptions, principal: Principal): string =>
   `${may(principal, "admin") && backups?.isRunning}`;
 
-const NO_BACKUPS = html`<p class="soft">
-  They are made by the operator of this data, not from here: see
-  <code>holdfast backup --help</code>.
-</p>`;
+const noBackups = (): Html =>
+  html`<p class="soft">
+    They are made by the operator of this data, not from here: see
+    <code>${commandLine("backup --help")}</code>.
+  </p>`;
 
 async function backupsView(c: ConsoleContext, backups: Backups): Promise<Html> {
   const now = Date.now();
@@ -130,7 +131,7 @@ async function backupsView(c: ConsoleContext, backups: Backups): Promise<Html> {
     <p class="soft">
       They are in <code>${backups.folder}</code>; the newest seven stay. A disk that fails takes
       them along:
-      ${c.get("signedIn") ? "" : html`sign in by a link of <code>holdfast console</code> to`}
+      ${c.get("signedIn") ? "" : html`sign in by a link of <code>${commandLine("console")}</code> to`}
       download one, or let cron write them elsewhere.
     </p>
   </div>`;
@@ -156,7 +157,9 @@ function findingsView(findings: readonly Finding[]): Html {
           </li>`,
       )}
     </ul>
-    <p class="soft"><code>holdfast doctor</code> on the server also reads the whole database.</p>`;
+    <p class="soft">
+      <code>${commandLine("doctor")}</code> on the server also reads the whole database.
+    </p>`;
 }
 
 function dueView({ sessions, expired, maxAgeMs, everyMs, waiting }: DueSessions): Html {

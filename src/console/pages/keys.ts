@@ -7,6 +7,7 @@ import { HOME } from "../../clients/session-resolver.ts";
 import { clientConfig, withName } from "../../http/connect/client-config.ts";
 import { json } from "../../http/connect/snippet.ts";
 import { AppError, toAppError } from "../../lib/errors.ts";
+import { commandLine } from "../../lib/text/command-line.ts";
 import { shellWord } from "../../lib/text/quoted.ts";
 import {
   checkIsOperator,
@@ -127,8 +128,14 @@ const madeView = (
   html`<section class="card made" aria-label="The new key">
     <p>The key of <b>${stored.principal}</b>. It is shown this once:</p>
     <pre data-copy><code>${key}</code></pre>
-    <p>In a program's configuration:</p>
-    <pre data-copy><code>${json(clientConfig(withName(options.address(c), HOME), key))}</code></pre>
+    ${
+      stored.scope === "metrics"
+        ? html`<p>It reads <code>/metrics</code>, and opens no conversation.</p>`
+        : html`<p>In a program's configuration:</p>
+            <pre
+              data-copy
+            ><code>${json(clientConfig(withName(options.address(c), HOME), key))}</code></pre>`
+    }
     ${wasOpen ? firstKeyView(stored.principal) : ""}
   </section>`;
 
@@ -141,7 +148,7 @@ const firstKeyView = (principal: string): Html =>
         </p>
         <pre
           data-copy
-        ><code>holdfast sessions give --all --from local --to ${shellWord(principal)}</code></pre>`;
+        ><code>${commandLine("sessions give --all --from local --to")} ${shellWord(principal)}</code></pre>`;
 
 export const SCOPE_TEXTS: Readonly<Record<Scope, string>> = {
   write: "read and change",
