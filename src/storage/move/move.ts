@@ -35,7 +35,8 @@ export async function move(
   const digests = new Map<string, string>();
   for (const table of TABLES) digests.set(table.name, await copy(source, target, table, step));
   for (const table of TABLES) {
-    const arrived = await digestOf(target, table, await sharedColumns(source, target, table), step);
+    const columns = await sharedColumns(source, target, table);
+    const arrived = await digestOf(target, { table, columns }, (page) => step(page.length));
     if (arrived !== digests.get(table.name))
       throw new AppError("storage", `The table ${table.name} did not arrive as it was sent.`, {
         hint: "Nothing was stored. Try again with nothing else on the target.",
@@ -63,25 +64,22 @@ async function copy(
   step: (rows: number) => Promise<void>,
 ): Promise<string> {
   const columns = await sharedColumns(source, target, table);
-  const hash = createHash("sha256");
-  for await (const page of source.rows(table, columns)) {
+  return digestOf(source, { table, columns }, async (page) => {
     await target.insert(table, columns, page);
-    for (const row of page) hash.update(textOf(row, columns));
     await step(page.length);
-  }
-  return hash.digest("hex");
+  });
 }
 
+/** `onPage` gets each page of the rows, in order. */
 async function digestOf(
   end: End,
-  table: Table,
-  columns: readonly string[],
-  step: (rows: number) => Promise<void>,
+  { table, columns }: { table: Table; columns: readonly string[] },
+  onPage: (page: Row[]) => Promise<void>,
 ): Promise<string> {
   const hash = createHash("sha256");
   for await (const page of end.rows(table, columns)) {
+    await onPage(page);
     for (const row of page) hash.update(textOf(row, columns));
-    await step(page.length);
   }
   return hash.digest("hex");
 }
