@@ -14,16 +14,8 @@ export async function loadChinese(query: string): Promise<void> {
   const { default: table } = await import("opencc-js/dict/TSCharacters");
   const pairs = table.split("|").map((pair) => pair.split(" ") as [string, string]);
   simplified = new Map(pairs);
-  traditional = Map.groupBy(pairs, ([, to]) => to)
-    .entries()
-    .reduce(
-      (all, [to, from]) =>
-        all.set(
-          to,
-          from.map(([one]) => one),
-        ),
-      new Map<string, readonly string[]>(),
-    );
+  const written = Map.groupBy(pairs, ([, to]) => to).entries();
+  traditional = new Map(written.map(([to, from]) => [to, from.map(([one]) => one)]));
 }
 
 /** A character in simplified Chinese. */
