@@ -45,8 +45,8 @@ export class Embedder {
         pauseMs = PAUSE_MS;
       } catch (error) {
         if (pauseMs === PAUSE_MS) this.#onError(error); // once, not at each attempt
-        next = pauseMs *= 2;
-        pauseMs = Math.min(pauseMs, MAX_PAUSE_MS);
+        next = pauseMs;
+        pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS);
       }
       const { signal } = this.#closing;
       await sleep(next, undefined, { signal, ref: false }).catch(() => undefined);
