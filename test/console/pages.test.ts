@@ -284,12 +284,14 @@ describe.skipIf(!hasBrowser)(`the console in a browser${unless}`, () => {
       .locator("td time")
       .evaluateAll((found) => found.map((one) => one.getClientRects().length));
     expect([...new Set(lines)]).toEqual([1]);
-    await page.setViewportSize({ width: 360, height: 740 });
-    const [brand, who] = [
-      await page.locator(".brand").boundingBox(),
-      await page.locator(".who").boundingBox(),
-    ];
-    expect(who!.y).toBeLessThan(brand!.y + brand!.height);
+    for (const width of [768, 360]) {
+      await page.setViewportSize({ width, height: 740 });
+      const [brand, who] = [
+        await page.locator(".brand").boundingBox(),
+        await page.locator(".who").boundingBox(),
+      ];
+      expect(who!.y).toBeLessThan(brand!.y + brand!.height);
+    }
   });
 
   it("goes on with a conversation: the answer grows, is stopped, and asked for again", async () => {
