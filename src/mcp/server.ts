@@ -14,6 +14,7 @@ import type { PromptRegistry } from "../prompts/registry.ts";
 import { RequestError } from "../protocol/errors.ts";
 import type { ResourceRegistry } from "../resources/registry.ts";
 import type { Caller } from "../sessions/session.ts";
+import { canonicalUri } from "../sessions/uris.ts";
 import { asked } from "../tools/call-result.ts";
 import type { ToolRegistry } from "../tools/registry.ts";
 import type { Settled } from "../tools/results.ts";
@@ -43,7 +44,13 @@ export interface McpServerOptions {
 }
 
 export const MAX_SUBSCRIPTIONS = 1_000;
-export const MAX_URI_BYTES = 4_096;
+/** Of the canonical spelling too, which a database indexes. Those of our own resources are shorter. */
+export const MAX_URI_BYTES = 2_048;
+
+export const isLongUri = (uri: string): boolean =>
+  [uri, canonicalUri(uri.slice(0, MAX_URI_BYTES))].some(
+    (spelling) => Buffer.byteLength(spelling) > MAX_URI_BYTES,
+  );
 
 /** Cache hint for results that change only with the program. */
 const FIXED = { ttlMs: 300_000, cacheScope: "public" } as const;
@@ -139,7 +146,10 @@ export function createServer(
   offerResources(offer);
   offerSubscriptions(offer);
   offerPrompts(offer);
-  if (era === "modern") offerTasks(server, parts.tasks, callerOf);
+  if (era === "modern")
+    offerTasks(server, parts.tasks, callerOf, (method, context, answer) =>
+      guarded(offer, { method }, context, answer),
+    );
   return server;
 }
 
@@ -215,7 +225,9 @@ function offerResources(offer: Offer): void {
   );
 }
 
-function offerSubscriptions({ server, parts: { subscriptions }, callerOf }: Offer): void {
+function offerSubscriptions(offer: Offer): void {
+  const { server, parts, callerOf } = offer;
+  const { subscriptions } = parts;
   /** The client's id, which only an initialized client has; other callers cannot receive change notifications. */
   const clientIdOf = (context: ServerContext): string => {
     const { client } = callerOf(context);
@@ -223,16 +235,20 @@ function offerSubscriptions({ server, parts: { subscriptions }, callerOf }: Offe
       throw new ProtocolError(ProtocolErrorCode.MethodNotFound, "Method not found");
     return client.id;
   };
-  server.setRequestHandler("resources/subscribe", async ({ params: { uri } }, context) => {
-    if (Buffer.byteLength(uri) > MAX_URI_BYTES)
-      throw new AppError("invalid", `uri: at most ${MAX_URI_BYTES} bytes.`);
-    await subscriptions.subscribe(clientIdOf(context), [uri], MAX_SUBSCRIPTIONS);
-    return {};
-  });
-  server.setRequestHandler("resources/unsubscribe", async ({ params: { uri } }, context) => {
-    await subscriptions.unsubscribe(clientIdOf(context), [uri]);
-    return {};
-  });
+  server.setRequestHandler("resources/subscribe", (request, context) =>
+    guarded(offer, request, context, async () => {
+      const { uri } = request.params;
+      if (isLongUri(uri)) throw new AppError("invalid", `uri: at most ${MAX_URI_BYTES} bytes.`);
+      await subscriptions.subscribe(clientIdOf(context), [uri], MAX_SUBSCRIPTIONS);
+      return {};
+    }),
+  );
+  server.setRequestHandler("resources/unsubscribe", (request, context) =>
+    guarded(offer, request, context, async () => {
+      await subscriptions.unsubscribe(clientIdOf(context), [request.params.uri]);
+      return {};
+    }),
+  );
 }
 
 /** Prompts, and the completion of their arguments and of the variables of resources. */

@@ -25,22 +25,33 @@ export function takesTasks(envelope: object | undefined): boolean {
   return capabilities?.extensions?.[TASKS_EXTENSION] !== undefined;
 }
 
+/** Runs the handler of a method, and keeps what a defect says to itself. */
+type Guard = <T>(method: string, context: ServerContext, answer: () => Promise<T>) => Promise<T>;
+
 /** For servers of 2026-07-28: the 2025 revisions have other methods of these names. */
 export function offerTasks(
   server: Server,
   access: TaskAccess,
   callerOf: (context: ServerContext) => Caller,
+  guard: Guard,
 ): void {
   const principalOf = (context: ServerContext): Principal => {
     if (!takesTasks(context.mcpReq.envelope)) throw missingTasks();
     return callerOf(context).principal;
   };
-  server.setRequestHandler("tasks/get", { params: TaskParams }, async ({ taskId }, context) => {
+  const offer = (
+    method: "tasks/get" | "tasks/update" | "tasks/cancel",
+    answer: (taskId: string, context: ServerContext) => Promise<object>,
+  ): void =>
+    server.setRequestHandler(method, { params: TaskParams }, ({ taskId }, context) =>
+      guard(method, context, async () => ({ ...(await answer(taskId, context)) })),
+    );
+  offer("tasks/get", async (taskId, context) => {
     const task = await access.find(taskId, principalOf(context));
     if (task === undefined) throw unknownTask(taskId);
     return detailedTask(task);
   });
-  server.setRequestHandler("tasks/update", { params: TaskParams }, async ({ taskId }, context) => {
+  offer("tasks/update", async (taskId, context) => {
     const principal = principalOf(context);
     const task = await access.find(taskId, principal);
     if (task === undefined) throw unknownTask(taskId);
@@ -51,7 +62,7 @@ export function offerTasks(
     await access.tasks.answer(taskId, principal.id, answers);
     return {};
   });
-  server.setRequestHandler("tasks/cancel", { params: TaskParams }, async ({ taskId }, context) => {
+  offer("tasks/cancel", async (taskId, context) => {
     if ((await access.cancel(taskId, principalOf(context))) === undefined)
       throw unknownTask(taskId);
     return {};

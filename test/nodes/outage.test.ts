@@ -1,4 +1,5 @@
 // A database server that cannot be reached for a while: calls are refused for as long, and the node goes on by itself.
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { connect as connectTo, createServer, type Socket } from "node:net";
 import { join } from "node:path";
@@ -344,3 +345,40 @@ it.skipIf(process.platform === "win32")(
       });
   },
 );
+
+it("keeps what a defect of the database says from all who listen, and look at tasks", async () => {
+  const { url: database, client: tables } = await emptyDatabase();
+  const { url } = await serveHere({ config: { "database-url": database } });
+  const client = await introduce(url);
+  for (const table of ["subscriptions", "tasks"]) {
+    await tables.query(`ALTER TABLE ${table} RENAME TO ${table}_gone`);
+    onTestFinished(async () => {
+      await tables.query(`ALTER TABLE ${table}_gone RENAME TO ${table}`);
+    });
+  }
+  const uri = { uri: "holdfast://sessions" };
+  const errors = [
+    (await client.ask("resources/subscribe", uri)).messages[0]!["error"] as object,
+    (await client.ask("resources/unsubscribe", uri)).messages[0]!["error"] as object,
+    (await taskClient(url).ask("tasks/get", { taskId: "x" }))["error"] as object,
+  ];
+  for (const error of errors)
+    expect(error).toMatchObject({
+      message: expect.stringMatching(/^Something went wrong/) as unknown,
+    });
+});
+
+it("takes the longest request ids and uris that it allows, and refuses longer ones", async () => {
+  const { url } = await serveHere({ config: { "database-url": (await emptyDatabase()).url } });
+  const client = await introduce(url);
+  const text = (bytes: number): string => randomBytes(bytes).toString("hex").slice(0, bytes);
+  const chat = { name: "chat", arguments: { prompt: "Hi" } };
+  const called = await client.post(rpc("tools/call", chat, text(998))); // and its quotes
+  expect(await called.text()).toContain('"result"');
+  const refused = await client.post(rpc("tools/call", chat, text(999)));
+  expect(await refused.text()).toContain("id: at most 1000 bytes.");
+  const subscribe = async (uri: string) => (await client.ask("resources/subscribe", { uri })).text;
+  expect(await subscribe(`x:${text(2_046)}`)).toContain('"result"');
+  for (const long of [`x:${text(2_047)}`, `holdfast://sessions/x/state/${"é".repeat(600)}`])
+    expect(await subscribe(long)).toContain("uri: at most 2048 bytes.");
+});

@@ -86,7 +86,7 @@ export function checkContent(
 export function contentFault(message: JSONRPCMessage): string | undefined {
   if (!("method" in message)) return undefined;
   const { method, params = {} } = message;
-  const fault = unstorable("method", method) ?? ("id" in message && unstorable("id", message.id));
+  const fault = unstorable("method", method) ?? ("id" in message && idFault(message.id));
   if (fault) return fault;
   for (const [name, value] of Object.entries(params)) {
     if (name === "arguments" && method === CALL) continue;
@@ -96,3 +96,11 @@ export function contentFault(message: JSONRPCMessage): string | undefined {
   }
   return undefined;
 }
+
+/** Of an id as JSON: it is stored with its call, under an index. */
+const MAX_ID_BYTES = 1_000;
+
+const idFault = (id: unknown): string | undefined =>
+  Buffer.byteLength(JSON.stringify(id)) > MAX_ID_BYTES
+    ? `id: at most ${MAX_ID_BYTES} bytes.`
+    : unstorable("id", id);

@@ -15,7 +15,7 @@ import { missingTasks } from "../../tools/tasks/wire.ts";
 import type { List } from "../../updates/delivery.ts";
 import { MAX_SUBSCRIBED_BYTES } from "../../updates/store.ts";
 import { checkIntroduction, clientFromMeta, MODERN_VERSION } from "../initialize.ts";
-import { MAX_SUBSCRIPTIONS, MAX_URI_BYTES } from "../server.ts";
+import { isLongUri, MAX_SUBSCRIPTIONS, MAX_URI_BYTES } from "../server.ts";
 import { takesTasks } from "../tasks.ts";
 
 /**
@@ -34,7 +34,7 @@ export function listenedUris(request: JSONRPCRequest): string[] {
     throw new RequestError("missing_capability", message, { request, data });
   }
   const uris = [...new Set(wanted.resourceSubscriptions)];
-  if (uris.some((uri) => Buffer.byteLength(uri) > MAX_URI_BYTES))
+  if (uris.some(isLongUri))
     throw refusal(`notifications: a uri has at most ${MAX_URI_BYTES} bytes.`);
   if (uris.length > MAX_SUBSCRIPTIONS)
     throw refusal(`notifications: at most ${MAX_SUBSCRIPTIONS} resourceSubscriptions.`);
