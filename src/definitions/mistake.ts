@@ -31,3 +31,9 @@ export async function ofItsAuthor<T>(
     throw new ToolMistake(name, "it failed", error);
   }
 }
+
+/** What is wrong with a field; of a content block, a validator says only that none of all kinds fits. */
+export const saidOf = (field: string, message: string): string =>
+  /(?:^|\.)content(?:\.\d+)?$/.test(field) && message === "Invalid input"
+    ? 'expected a content block, such as { type: "text", text: "…" }'
+    : message;

@@ -9,7 +9,7 @@ import {
   type PromptMessage,
   specTypeSchemas,
 } from "@modelcontextprotocol/server";
-import { ToolMistake } from "../definitions/mistake.ts";
+import { saidOf, ToolMistake } from "../definitions/mistake.ts";
 import { fieldOf } from "../definitions/schema.ts";
 import { findJsonFault } from "../lib/json/json-fault.ts";
 import { isObject } from "../lib/json/objects.ts";
@@ -41,7 +41,7 @@ export function settlePrompt({ name, description }: WirePrompt, returned: unknow
       : { messages: [returned].flat().map(messageOf) }),
   };
   const { issues: [issue] = [] } = specTypeSchemas.GetPromptResult["~standard"].validate(result);
-  if (issue) throw mistake(fieldOf(issue), issue.message);
+  if (issue) throw mistake(fieldOf(issue), saidOf(fieldOf(issue), issue.message));
   return result as GetPromptResult;
 }
 

@@ -46,8 +46,8 @@ function hook(): Import {
       const mark = context.parentURL && URL.parse(context.parentURL)?.searchParams.get(MARK);
       if (!mark) return next(specifier, context);
       if (specifier in provided()) return ours(SCHEME + specifier);
-      const found = next(specifier, context);
-      if (!/^\.\.?\//.test(specifier)) return found;
+      if (!/^\.\.?\//.test(specifier)) return next(specifier, context);
+      const found = orTypeScript(specifier, (name) => next(name, context));
       noteImport(context.parentURL!, found.url);
       return { ...found, url: marked(found.url, mark) };
     },
@@ -61,6 +61,19 @@ function hook(): Import {
   });
   const module = createRequire(process.execPath)(IMPORT) as { default: Import };
   return module.default;
+}
+
+/** Compilers of TypeScript want `./words.js` for words.ts. */
+function orTypeScript<Found>(specifier: string, find: (name: string) => Found): Found {
+  try {
+    return find(specifier);
+  } catch (error) {
+    try {
+      return find(specifier.replace(/\.(m?)js$/, ".$1ts"));
+    } catch {
+      throw error;
+    }
+  }
 }
 
 const provided = (): Provided => (globalThis as Record<symbol, unknown>)[KEY] as Provided;

@@ -7,7 +7,7 @@ import {
   isSpecType,
   specTypeSchemas,
 } from "@modelcontextprotocol/server";
-import { ToolMistake } from "../definitions/mistake.ts";
+import { saidOf, ToolMistake } from "../definitions/mistake.ts";
 import { type Checked, fieldOf, type PreparedSchema } from "../definitions/schema.ts";
 import { describeFault, findJsonFault } from "../lib/json/json-fault.ts";
 import { isObject } from "../lib/json/objects.ts";
@@ -166,11 +166,7 @@ function checkSpec(result: object): void {
   const { issues: [issue] = [] } = specTypeSchemas.CallToolResult["~standard"].validate(result);
   if (issue === undefined) return;
   const field = fieldOf(issue);
-  const isBlock = /^content\.\d+$/.test(field); // of which the validator only says that none of all kinds fits
-  throw new ToolMistake(
-    `${WHOLE}.${field}`,
-    isBlock ? 'expected a content block, such as { type: "text", text: "…" }' : issue.message,
-  );
+  throw new ToolMistake(`${WHOLE}.${field}`, saidOf(field, issue.message));
 }
 
 function checkJson<T>(value: T, field: string): T {

@@ -82,9 +82,11 @@ describe("a folder of tools", () => {
   it("may have other files in it: hidden ones, tests, declarations, folders, data", async () => {
     const server = await serveTools({
       "a.ts": `import { words } from "./lib/words.ts";
+        import { more } from "./lib/more.js"; // as compilers want it
         import data from "./data.json" with { type: "json" };
-        ${saying("greet", "").replace('""', "`${words} ${data.n}`")}`,
+        ${saying("greet", "").replace('""', "`${words} ${data.n}${more}`")}`,
       "lib/words.ts": "export const words: string = 'hello';",
+      "lib/more.ts": "export const more: string = '!';",
       "data.json": '{ "n": 1 }',
       ".hidden.js": "throw new Error('hidden')",
       "a.test.ts": "throw new Error('test')",
@@ -92,7 +94,7 @@ describe("a folder of tools", () => {
       "notes.md": "# Notes",
       "folder.js/readme": "",
     });
-    expect((await (await connect("v2", server)).call("greet")).text).toBe("hello 1");
+    expect((await (await connect("v2", server)).call("greet")).text).toBe("hello 1!");
     expect(server.errors()).toBe("");
   });
 

@@ -5,7 +5,7 @@ import { rawStdio } from "../support/raw-stdio.ts";
 
 const TOOLS = `
   import { writeSync } from "node:fs";
-  import { stdout } from "node:process";
+  import { exit, stdout } from "node:process";
   import { createInterface } from "node:readline";
   import { defineTool } from "holdfast";
   console.log("while it is loaded");
@@ -30,6 +30,7 @@ const TOOLS = `
       Promise.reject(null);
       return "thrown";
     }),
+    tool("exits", () => { setTimeout(() => exit(4), 1); process.exit(3); }),
     tool("tells", async ({ progress, log }) => {
       await progress(1, NaN); await progress(NaN, 5); await progress(Infinity); await progress(1, 5);
       await progress(2, 5, 7); await log("error", undefined); await log("loud", "x"); await log("info", { n: 1n });
@@ -47,6 +48,10 @@ it("output, throws, and progress that MCP forbids: the pipe has nothing but MCP,
     ["throws_later", "thrown"],
   ] as const)
     expect((await pipe.call(name)).result?.content).toEqual([{ type: "text", text }]);
+  const ended = (await pipe.call("exits")).result;
+  expect(ended).toMatchObject({ isError: true, _meta: { "holdfast/error": "internal" } });
+  for (const code of [3, 4])
+    await expect.poll(pipe.errors).toContain(`it called process.exit(${code})`);
   const told = await pipe.request("tools/call", {
     name: "tells",
     arguments: {},

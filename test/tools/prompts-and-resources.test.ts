@@ -25,6 +25,10 @@ const prompts = [
     handler: ({ args: { who, times = 1 }, request }) =>
       [...Array<string>(times).fill(`Hello ${who}.`), request.headers?.["x-tone"] ?? ""].join(""),
   }),
+  definePrompt({
+    name: "plain",
+    handler: () => [{ role: "user", content: "as other interfaces take it" }] as never,
+  }),
   definePrompt({ name: "wrong", handler: () => ({ messages: [{ role: "x" }] }) as never }),
   definePrompt({ name: "throws", handler: () => Promise.reject(new Error("private")) }),
   definePrompt({
@@ -88,6 +92,7 @@ describe.each<[string, (url: string) => Promise<Ask>]>([
     const faults: [Promise<Json>, number, RegExp][] = [
       [get("greet", { who: "" }), -32602, /missing who/],
       [get("greet", { who: "Ana", times: "x" }), -32602, /- times: /],
+      [get("plain"), -32603, /prompt plain result\.messages\.0\.content: expected a content block/],
       [get("wrong"), -32603, /prompt wrong result\.messages\.0\.role/],
       [get("throws"), -32603, /^((?!private).)*prompt throws: it failed/],
     ];
