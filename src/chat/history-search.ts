@@ -1,6 +1,7 @@
 // Search in conversations: checks the query, and returns the matching part of each found message.
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { AppError, toAppError } from "../lib/errors.ts";
+import { parsedJson } from "../lib/json/parsed.ts";
 import { checkIsText } from "../lib/text/text.ts";
 import { loadChinese } from "../search/languages/chinese.ts";
 import { loadStemmers } from "../search/languages/stems.ts";
@@ -189,12 +190,8 @@ function bestFacts(rows: readonly FactRow[], query: string, limit: number): Foun
 
 /** Text as it is, other JSON as JSON. */
 function plainValue(json: string): string {
-  try {
-    const value: unknown = JSON.parse(json);
-    return typeof value === "string" ? value : json;
-  } catch {
-    return json; // only the beginning of a long value
-  }
+  const value = parsedJson(json); // none for only the beginning of a long value
+  return typeof value === "string" ? value : json;
 }
 
 /** The parts of a query that can be searched for. */

@@ -11,6 +11,7 @@ import { namedHost } from "../http/guards/guards.ts";
 import { RateLimiterMemory, RateLimiterRes } from "../http/limits/rate-limiter.ts";
 import { addressOf, networkOf } from "../http/observe.ts";
 import { AppError } from "../lib/errors.ts";
+import { parsedJson } from "../lib/json/parsed.ts";
 import { commandLine } from "../lib/text/command-line.ts";
 import {
   type ConsoleContext,
@@ -61,7 +62,7 @@ export function signInRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions): vo
     if (site === undefined) return c.json({ fault: NO_PASSKEYS }, 400);
     if (await wrong.isReached(c)) return c.json({ fault: TOO_MANY }, 429);
     const form = await formOf(c);
-    const person = await passkeys.signIn(site, parsed(form("response")));
+    const person = await passkeys.signIn(site, parsedJson(form("response")));
     const signedIn = person && (await browserSessions.begin(person));
     if (signedIn === undefined) {
       await wrong.count(c);
@@ -85,15 +86,6 @@ export function signInRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions): vo
 
 const TOO_MANY = "Too many attempts. Try again in a minute.";
 export const NO_PASSKEYS = "Passkeys work at this server's https address only, or at localhost.";
-
-/** The value of a text of JSON; undefined for another text. */
-export function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
 
 /** How often one address may do something in a minute. */
 class AddressLimit {

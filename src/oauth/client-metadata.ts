@@ -2,6 +2,7 @@
 // public clients with PKCE. They get no secret, whatever they ask for; an answer says so, as the RFC provides for.
 import { AppError } from "../lib/errors.ts";
 import { isObject } from "../lib/json/objects.ts";
+import { parsedJson } from "../lib/json/parsed.ts";
 import { shortened } from "../lib/text/text.ts";
 
 const MAX_REDIRECTS = 20;
@@ -72,12 +73,8 @@ const notTaken = (reason: string): AppError =>
 
 /** An object of JSON; undefined for anything else. */
 export function objectOf(text: string): Metadata | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isObject(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
+  const value = parsedJson(text);
+  return isObject(value) ? value : undefined;
 }
 
 /** A name without what could disguise it: control characters and those that turn the direction of writing. */

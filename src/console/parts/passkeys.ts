@@ -3,6 +3,7 @@ import type { Hono } from "hono";
 import { html } from "hono/html";
 import type { Passkey, RelyingParty } from "../../auth/passkeys.ts";
 import { AppError } from "../../lib/errors.ts";
+import { parsedJson } from "../../lib/json/parsed.ts";
 import {
   type ConsoleContext,
   type ConsoleEnv,
@@ -11,7 +12,7 @@ import {
   siteOf,
 } from "../context.ts";
 import { type Html, tokenInput, when } from "../layout.ts";
-import { NO_PASSKEYS, parsed } from "../sign-in.ts";
+import { NO_PASSKEYS } from "../sign-in.ts";
 import { table } from "./table.ts";
 
 export function passkeyRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions): void {
@@ -23,7 +24,7 @@ export function passkeyRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions): v
 
   app.post("/account/passkeys", async (c) => {
     const form = await formOf(c);
-    const made = { label: form("label"), response: parsed(form("response")) };
+    const made = { label: form("label"), response: parsedJson(form("response")) };
     try {
       await passkeys.enrol(c.get("principal"), siteFor(c, options), made);
     } catch (error) {

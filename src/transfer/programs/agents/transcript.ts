@@ -1,6 +1,7 @@
 // Shared parts of coding agents' transcripts: JSON Lines that a program appends to while it works. Each line becomes at most
 // one message, so that a later import of the grown file continues the session.
 import { titleOf } from "../../../chat/title.ts";
+import { parsedJson } from "../../../lib/json/parsed.ts";
 import { beginsLine, type Element, elementsIn, replaceElements } from "../elements.ts";
 import { fieldsOf, textOf, wordsOf } from "../fields.ts";
 import type { Conversation, Message } from "../program.ts";
@@ -27,11 +28,8 @@ export function callNote(name: unknown, input: unknown): string {
 }
 
 function parsed(text: string): Readonly<Record<string, unknown>> {
-  try {
-    return fieldsOf(JSON.parse(text));
-  } catch {
-    return { input: text };
-  }
+  const value = parsedJson(text);
+  return value === undefined ? { input: text } : fieldsOf(value);
 }
 
 /** Elements that a program puts before a person's words, or in their place. */

@@ -1,5 +1,6 @@
 // Cherry Studio's backup (data.json in a .zip): topics with their messages, whose blocks are a list of their own. Thoughts,
 // results of tools, citations, translations and errors are left out.
+import { parsedJson } from "../../../lib/json/parsed.ts";
 import { callNote } from "../agents/transcript.ts";
 import {
   type Fields,
@@ -50,13 +51,7 @@ function* topicsIn({ indexedDB, localStorage }: Fields): Generator<Fields> {
 }
 
 /** The program's state is JSON within JSON. */
-function parsed(value: unknown): unknown {
-  try {
-    return typeof value === "string" ? JSON.parse(value) : value;
-  } catch {
-    return undefined;
-  }
-}
+const parsed = (value: unknown): unknown => (typeof value === "string" ? parsedJson(value) : value);
 
 /** @throws AppError `invalid` when the conversation is unreadable */
 function read(topic: Fields, skip: SkipMessage): Conversation {

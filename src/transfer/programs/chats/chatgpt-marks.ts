@@ -1,4 +1,5 @@
 // ChatGPT's marks of sources and names in an answer. Its page draws them as links; elsewhere they are unreadable.
+import { parsedJson } from "../../../lib/json/parsed.ts";
 import { fieldsOf, textOf } from "../fields.ts";
 
 /** `\uE200kind\uE202argument…\uE201`: characters for private use around a mark, and between its arguments. */
@@ -44,10 +45,6 @@ function nameIn(inside: string): string {
   const [kind, first = "", second = ""] = inside.split("\uE202");
   if (kind === "url") return second.startsWith("http") ? `[${first}](${second})` : first;
   if (kind !== "entity") return "";
-  try {
-    const parts: unknown = JSON.parse(first);
-    return (Array.isArray(parts) && textOf(parts[1], parts[0])) || "";
-  } catch {
-    return "";
-  }
+  const parts = parsedJson(first);
+  return (Array.isArray(parts) && textOf(parts[1], parts[0])) || "";
 }

@@ -2,6 +2,7 @@
 // last, the custom instructions as the system prompt, documents of the canvas, code with its output, and names of files. It
 // leaves out pictures, sound, hidden messages, calls of other tools, and what tools say to the model.
 import type { Role } from "../../../chat/message.ts";
+import { parsedJson } from "../../../lib/json/parsed.ts";
 import { fenced } from "../../../lib/text/fence.ts";
 import { branchOf } from "../branch.ts";
 import { Documents, type Edit, replacing } from "../documents.ts";
@@ -176,7 +177,7 @@ function calledIn(recipient: string, content: Fields, documents: Documents): str
   const [text = ""] = [content["text"], ...listOf(content["parts"])].flatMap(wordsOf);
   if (recipient.startsWith("python")) return text === "" ? [] : [fenced(text, "python")];
   if (!recipient.startsWith("canmore.")) return [];
-  const { name, content: written, type, updates } = parsed(text);
+  const { name, content: written, type, updates } = fieldsOf(parsedJson(text));
   const edits = listOf(updates).map(fieldsOf).flatMap(editOf);
   if (edits.length > 0) return documents.edit(CANVAS, edits, "document");
   if (typeof written !== "string") return [];
@@ -186,14 +187,6 @@ function calledIn(recipient: string, content: Fields, documents: Documents): str
 
 /** A conversation has one canvas, and edits name no other. */
 const CANVAS = "canvas";
-
-function parsed(text: string): Fields {
-  try {
-    return fieldsOf(JSON.parse(text));
-  } catch {
-    return {};
-  }
-}
 
 /** An edit by a regular expression. Only those that stand for plain words, or for all, are done: a file is no program. */
 function editOf({ pattern, replacement, multiple }: Fields): Edit[] {

@@ -1,4 +1,5 @@
 // Grok's prod-grok-backend.json: a tree of responses, a question being one of them. Thoughts and steps are left out.
+import { parsedJson } from "../../../lib/json/parsed.ts";
 import { branchOf } from "../branch.ts";
 import { elementsIn } from "../elements.ts";
 import {
@@ -107,18 +108,10 @@ const attribute = (attributes: string, name: string): string | null =>
 function linksIn(cards: unknown): Map<string, string> {
   return new Map(
     listOf(cards).flatMap((card) => {
-      const { id, url } = parsed(card);
+      const { id, url } = fieldsOf(typeof card === "string" ? parsedJson(card) : card);
       return typeof id === "string" && typeof url === "string" && URL.canParse(url)
         ? [[id, ` [${new URL(url).hostname}](${url})`] as const]
         : [];
     }),
   );
-}
-
-function parsed(card: unknown): Fields {
-  try {
-    return fieldsOf(typeof card === "string" ? JSON.parse(card) : card);
-  } catch {
-    return {};
-  }
 }
