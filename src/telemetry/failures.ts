@@ -75,7 +75,8 @@ export function reasonOf(error: unknown, args?: unknown): string {
 
 function messages(error: unknown, causes = MAX_CAUSES): string {
   if (!(error instanceof Error)) return textOf(error);
-  const own = String(error.message || error.name);
+  const { message, name }: { message: unknown; name: unknown } = error; // of any type, in an error that is a tool's
+  const own = String(message || name);
   const deeper = error instanceof AggregateError ? error.errors : [error.cause ?? []].flat();
   if (causes === 0) return own;
   const told = new Set(deeper.map((cause) => messages(cause, causes - 1)));

@@ -265,7 +265,7 @@ it("is stopped between folders, too", async () => {
   await fill(await introduce(server.url));
   await server.stop();
   await using closing = new AsyncDisposableStack();
-  const [source, target] = [await sqliteSource(folder), await sqliteTarget(other)];
+  const [source, target] = [sqliteSource(folder), await sqliteTarget(other)];
   for (const end of [source, target]) closing.defer(() => end.close());
   const stopping = new AbortController();
   setImmediate(() => stopping.abort());
