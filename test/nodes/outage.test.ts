@@ -377,6 +377,9 @@ it("takes the longest request ids and uris that it allows, and refuses longer on
   expect(await called.text()).toContain('"result"');
   const refused = await client.post(rpc("tools/call", chat, text(999)));
   expect(await refused.text()).toContain("id: at most 1000 bytes.");
+  const gone = { session: text(4_000) };
+  const deleted = await client.call("session_delete", gone, { "holdfast/request-key": "k" });
+  expect(deleted.says).toContain("There is no session");
   const subscribe = async (uri: string) => (await client.ask("resources/subscribe", { uri })).text;
   expect(await subscribe(`x:${text(2_046)}`)).toContain('"result"');
   for (const long of [`x:${text(2_047)}`, `holdfast://sessions/x/state/${"é".repeat(600)}`])

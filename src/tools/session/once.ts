@@ -2,7 +2,7 @@
 // their outcomes (../../idempotency/).
 import type { CurrentSession } from "../../clients/session-resolver.ts";
 import type { KeyedOptions, Run } from "../../idempotency/idempotent-calls.ts";
-import { idFor } from "../../lib/ids.ts";
+import { fingerprint, idFor } from "../../lib/ids.ts";
 import { useState } from "../../protocol/request-state-use.ts";
 import type { Caller } from "../../sessions/session.ts";
 import { isQuestion, type Settled, taskIn } from "../results.ts";
@@ -95,9 +95,9 @@ function scopeOf(policy: SessionPolicy, call: Call, found: CurrentSession | unde
   return found?.id ?? standing(call.caller);
 }
 
-/** The scope of a deletion's key, which does not go with the session: the session as the call names it. */
+/** The scope of a deletion's key, which does not go with the session: the session as the call names it, of any length. */
 const scopeOfDeletion = ({ session, caller: { target, own } }: Call): string =>
-  `deletion ${JSON.stringify([session ?? target ?? own ?? null])}`;
+  `deletion ${fingerprint([session ?? target ?? own ?? null])}`;
 
 const standing = ({ target, own = "" }: Caller): string =>
   target === undefined ? own : "id" in target ? target.id : "";
