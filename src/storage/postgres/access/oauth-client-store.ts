@@ -1,6 +1,7 @@
 // Clients of the authorization server in PostgreSQL.
-import { and, desc, eq, gt, isNotNull, isNull, lte, ne, or, sql } from "drizzle-orm";
-import { FORGET_MS, type OAuthClientStore } from "../../../oauth/store.ts";
+import { and, desc, eq, gt, isNotNull, isNull, or, sql } from "drizzle-orm";
+import type { OAuthClientStore } from "../../../oauth/store.ts";
+import { expiredOAuthClient, oauthClientTimes } from "../../shared/oauth.ts";
 import type { Engine } from "../engine/engine.ts";
 import { postgresExpiring } from "../engine/expiring.ts";
 import { prepared } from "../engine/statements.ts";
@@ -48,19 +49,8 @@ export function postgresOAuthClientStore(engine: Engine): OAuthClientStore {
         const grants = await q.removeGrants.run({ id });
         return grants.changes + (await q.remove.run({ id })).changes > 0;
       }),
-    ...postgresExpiring(
-      engine,
-      oauthClients,
-      or(
-        lte(oauthClients.expiresAt, placeholder("now")),
-        and(
-          isNull(oauthClients.expiresAt),
-          ne(oauthClients.kind, "manual"),
-          lte(oauthClients.createdAt, placeholder("forgotten")),
-          sql`not exists (select 1 from oauth_grants where oauth_grants.client_id = oauth_clients.id)`,
-        ),
-      )!,
-      () => ({ now: clock.now(), forgotten: clock.now() - FORGET_MS }),
+    ...postgresExpiring(engine, oauthClients, expiredOAuthClient, () =>
+      oauthClientTimes(clock.now()),
     ),
   };
 }

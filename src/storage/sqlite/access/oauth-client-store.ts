@@ -1,6 +1,7 @@
 // Clients of the authorization server in SQLite.
-import { and, desc, eq, gt, isNotNull, isNull, lte, ne, or, sql } from "drizzle-orm";
-import { FORGET_MS, type OAuthClientStore } from "../../../oauth/store.ts";
+import { and, desc, eq, gt, isNotNull, isNull, or, sql } from "drizzle-orm";
+import type { OAuthClientStore } from "../../../oauth/store.ts";
+import { expiredOAuthClient, oauthClientTimes } from "../../shared/oauth.ts";
 import type { Engine } from "../engine/engine.ts";
 import { sqliteExpiring } from "../engine/expiring.ts";
 import { lazily } from "../engine/statements.ts";
@@ -58,19 +59,8 @@ export function sqliteOAuthClientStore(engine: Engine): OAuthClientStore {
     list: () => engine.readDurable(() => q.list.all({ now: clock.now() })),
     delete: (id) =>
       engine.free(() => q.removeGrants.run({ id }).changes + q.remove.run({ id }).changes > 0),
-    ...sqliteExpiring(
-      engine,
-      oauthClients,
-      or(
-        lte(oauthClients.expiresAt, placeholder("now")),
-        and(
-          isNull(oauthClients.expiresAt),
-          ne(oauthClients.kind, "manual"),
-          lte(oauthClients.createdAt, placeholder("forgotten")),
-          sql`not exists (select 1 from oauth_grants where oauth_grants.client_id = oauth_clients.id)`,
-        ),
-      )!,
-      () => ({ now: clock.now(), forgotten: clock.now() - FORGET_MS }),
+    ...sqliteExpiring(engine, oauthClients, expiredOAuthClient, () =>
+      oauthClientTimes(clock.now()),
     ),
   };
 }
