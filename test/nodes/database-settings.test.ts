@@ -124,6 +124,17 @@ it("calls wait for the connections that there are where the user may have fewer 
   expect(outcomes.filter(({ status }) => status === "rejected")).toEqual([]);
 });
 
+it("an export of short sessions takes no connection beside the pool's", async () => {
+  const database = await emptyDatabase({ fresh: true });
+  const { url } = await newOwner(database, "CONNECTION LIMIT 3");
+  const storage = await open({ url }, 10);
+  const { session } = await storage.sessions.create({ id: newId(), owner: "ana" });
+  await Promise.all(Array.from({ length: 50 }, () => storage.sessions.list("ana", { limit: 9 })));
+  expect(await Array.fromAsync(storage.transfer.snapshot(session.id))).toMatchObject([
+    { type: "session" },
+  ]);
+});
+
 it("the doctor counts the connections that the user may have", async () => {
   const { url } = await newOwner(await emptyDatabase({ fresh: true }), "CONNECTION LIMIT 3");
   const findings = await checkServer(loadConfig({ flags: { "database-url": url }, env: {} }));
