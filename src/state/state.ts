@@ -3,7 +3,7 @@ import type { Clock } from "../lib/clock.ts";
 import { AppError } from "../lib/errors.ts";
 import { checkStorable } from "../lib/json/storable.ts";
 import type { PageBounds } from "../lib/page.ts";
-import { checkIsText, checkText } from "../lib/text/text.ts";
+import { checkIsText, checkText, textFault } from "../lib/text/text.ts";
 import type {
   KeyPage,
   StateEntry,
@@ -93,8 +93,11 @@ export class State {
 
 function checkedRange<T extends Partial<StateRange>>(options: T): T & StateRange {
   const { prefix = "", after = "" } = options;
-  checkIsText("prefix", prefix);
-  checkIsText("after", after);
+  for (const [what, text] of Object.entries({ prefix, after })) {
+    checkIsText(what, text);
+    const odd = textFault(text);
+    if (odd !== undefined) throw new AppError("invalid", `${what} ${odd}`);
+  }
   if (prefix.length > MAX_KEY_BYTES)
     throw new AppError("invalid", `prefix: no key has more than ${MAX_KEY_BYTES} bytes.`);
   return { ...options, prefix, after };

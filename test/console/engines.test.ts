@@ -68,3 +68,23 @@ it.each(Object.keys(ENGINES))(
     expect(await shown("/console/search?q=beans")).toMatch(/<mark>beans/);
   },
 );
+
+it.each(Object.keys(ENGINES))(
+  "on %s an address with text that cannot be stored finds nothing, and breaks nothing",
+  async (engine) => {
+    const server = await serveWithKeys(await ENGINES[engine]!());
+    const { browser, key } = await signedIn(server, "ana", "admin");
+    const person = (await speak(server.url, "2026", key)).at("name=garden");
+    const id = String((await person.call("state_set", { key: "a", value: 1 })).data.session);
+    const nul = "a%00b";
+    for (const [path, status] of [
+      [`/console/connect?name=${nul}`, 200],
+      [`/console/connect/waiting?name=${nul}`, 200],
+      [`/console/sessions/${id}?after=${nul}`, 400],
+      [`/console/sessions?q=${nul}`, 200],
+    ] as const) {
+      const answer = await browser.get(path);
+      expect([path, answer.status]).toEqual([path, status]);
+    }
+  },
+);

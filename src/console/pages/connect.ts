@@ -27,8 +27,9 @@ export function connectRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions): v
     const program = c.req.query("program") ?? FIRST;
     const name = c.req.query("name")?.trim() || HOME;
     const fault = nameFault(name);
+    const used = fault === undefined ? name : HOME;
     const asks = !options.hasIssuer && (await options.authenticator.required());
-    const url = withName(options.address(c), fault === undefined ? name : HOME);
+    const url = withName(options.address(c), used);
     const http = { url, ...(asks && { headers: bearer(KEY_PLACEHOLDER) }) };
     return c.html(
       page(c, {
@@ -41,7 +42,7 @@ export function connectRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions): v
           <div id="steps">
             ${steps(program, http)}
             ${asks ? html`<p>Put a key in the place of <code>${KEY_PLACEHOLDER}</code>.</p>` : ""}
-            ${await waiting(c, options, name)}
+            ${await waiting(c, options, used)}
             <h2>Then say to the assistant</h2>
             <ul class="say">
               ${SENTENCES.map((text) => html`<li><q>${text}</q></li>`)}
@@ -53,7 +54,8 @@ export function connectRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions): v
 
   app.get("/connect/waiting", async (c) => {
     const since = Number(c.req.query("since")) || Infinity;
-    return c.html(await waiting(c, options, c.req.query("name") ?? HOME, since));
+    const name = c.req.query("name") ?? HOME;
+    return c.html(await waiting(c, options, nameFault(name) === undefined ? name : HOME, since));
   });
 }
 
