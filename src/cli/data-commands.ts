@@ -5,7 +5,7 @@ import type { BackupFlags, CopyFlags } from "./commands/backup.ts";
 import type { CleanupFlags } from "./commands/cleanup.ts";
 import type { MoveFlags } from "./commands/move.ts";
 import type { DoctorFlags } from "./doctor/doctor.ts";
-import { readCount } from "./help.ts";
+import { readCount, readPath } from "./help.ts";
 import { settingsOf, withAllSettings, withSettings } from "./setting-flags.ts";
 import type { Terminal } from "./terminal/terminal.ts";
 
@@ -52,7 +52,12 @@ export function addDataCommands(program: Command, terminal: Terminal): void {
     .option("--json", "print JSON")
     .addHelpText("after", BACKUP_HELP)
     .action(async (file: string, flags: BackupFlags) =>
-      (await import("./commands/backup.ts")).backup(settingsOf(flags), file, flags, terminal),
+      (await import("./commands/backup.ts")).backup(
+        settingsOf(flags),
+        readPath("file")(file),
+        flags,
+        terminal,
+      ),
     );
 
   withSettings(
@@ -62,7 +67,12 @@ export function addDataCommands(program: Command, terminal: Terminal): void {
     .option("--force", "replace an existing database; a copy of it is kept")
     .option("--json", "print JSON")
     .action(async (file: string, flags: CopyFlags) =>
-      (await import("./commands/restore.ts")).restore(settingsOf(flags), file, flags, terminal),
+      (await import("./commands/restore.ts")).restore(
+        settingsOf(flags),
+        readPath("file")(file),
+        flags,
+        terminal,
+      ),
     );
 
   withSettings(
@@ -71,7 +81,11 @@ export function addDataCommands(program: Command, terminal: Terminal): void {
       .description("copy everything to PostgreSQL, or from there to a data folder"),
     PLACE,
   )
-    .requiredOption("--to <place>", "address of an empty database, or a new data folder")
+    .requiredOption(
+      "--to <place>",
+      "address of an empty database, or a new data folder",
+      readPath("to"),
+    )
     .option("--json", "print JSON")
     .addHelpText("after", MOVE_HELP)
     .action(async (flags: MoveFlags) =>

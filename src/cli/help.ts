@@ -1,6 +1,7 @@
 // The form of commander's help and errors: own options before settings, defaults in the user's spelling, and errors in
 // one line that begins like all others of the program.
 import type { Argument, Command, Option } from "commander";
+import { folder } from "../config/kinds.ts";
 import { eitherOf, expectedError } from "../lib/text/expected.ts";
 
 export const withHelp = (program: Command): Command =>
@@ -36,6 +37,15 @@ export const readCount =
   (text: string): number => {
     if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
     throw expectedError(name, "a whole number from 1", text);
+  };
+
+/** Reads the path of a file or a folder. An empty one, as of an unset variable, would be the folder of the start. */
+export const readPath =
+  (name: string) =>
+  (text: string): string => {
+    const path = folder.read(text);
+    if (path !== undefined) return path;
+    throw expectedError(name, "the name of a file or a folder", text);
   };
 
 const isOwn = (title: string): boolean => title === "Options:";

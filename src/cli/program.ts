@@ -11,7 +11,7 @@ import type { ConsoleFlags } from "./commands/console.ts";
 import { complete, completionScript, type Shell, SHELLS } from "./completion.ts";
 import type { ConnectFlags } from "./connect/connect.ts";
 import { addDataCommands } from "./data-commands.ts";
-import { onlyOf, withHelp } from "./help.ts";
+import { onlyOf, readPath, withHelp } from "./help.ts";
 import { addSessionCommands } from "./sessions/commands.ts";
 import { HTTP_ONLY, settingsOf, withAllSettings, withDataSettings } from "./setting-flags.ts";
 import type { SetupFlags } from "./setup.ts";
@@ -153,7 +153,11 @@ export function createProgram(terminal: Terminal): Command {
   )
     .option("--public-url <url>", "name or https address of this server; asked for without it")
     .option("--principal <name>", "who you are: conversations belong to this name")
-    .option("--environment-file <file>", "file of variables that gets the public address")
+    .option(
+      "--environment-file <file>",
+      "file of variables that gets the public address",
+      readPath("environment-file"),
+    )
     .option("--no-wait", "do not wait until a program has signed in")
     .action(async (flags: SetupFlags) =>
       (await import("./setup.ts")).setup(settingsOf(flags), flags, terminal),

@@ -1,6 +1,7 @@
 // `holdfast call` and `holdfast tools`: their flags.
 import { type Command, Option } from "commander";
 import type { CallFlags } from "./commands/tools.ts";
+import { readPath } from "./help.ts";
 import { HTTP_ONLY, settingsOf, withAllSettings } from "./setting-flags.ts";
 import type { Terminal } from "./terminal/terminal.ts";
 
@@ -33,6 +34,6 @@ export function addToolCommands(program: Command, terminal: Terminal): void {
     .command("check <folder>")
     .description("load a folder of tools and list its faults")
     .action(async (folder: string) =>
-      (await import("./commands/tools.ts")).checkTools(folder, terminal),
+      (await import("./commands/tools.ts")).checkTools(readPath("folder")(folder), terminal),
     );
 }

@@ -115,7 +115,8 @@ export const databaseUrl: Kind<string> = {
 };
 
 /** A path; `~` is the user's folder, also where no shell has read it, as in the configuration of an MCP client. */
-const pathOf = (value: string): string => value.trim().replace(/^~(?=$|[\\/])/, () => homedir());
+const pathOf = (value: string): string =>
+  value.trim().replace(/^~(?=$|[\\/])/, () => homedir() || "~");
 
 export const folder: Kind<string> = {
   placeholder: "folder",

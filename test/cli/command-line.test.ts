@@ -1,5 +1,5 @@
 // The command line: help, the version, exit codes, and what it says to a mistyped word.
-import { symlinkSync } from "node:fs";
+import { readdirSync, symlinkSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
@@ -35,6 +35,34 @@ describe("the command line", () => {
     expect((await run(["help", "backup"])).stdout).toMatch(/^Usage: holdfast backup/);
     const create = await run(["help", "keys", "create"]);
     expect(create.stdout).toMatch(/^Usage: holdfast keys create/);
+  });
+
+  it.each([
+    ["file", ["backup", ""]],
+    ["file", ["restore", " "]],
+    ["to", ["move", "--to", ""]],
+    ["output", ["sessions", "export", "--all", "--output", ""]],
+    ["file", ["sessions", "import", ""]],
+    ["folder", ["tools", "check", ""]],
+    ["environment-file", ["setup", "--environment-file", ""]],
+  ])(
+    "an empty %s, as of an unset variable, is not the folder of the start: %j",
+    async (name, args) => {
+      const cwd = temporaryFolder();
+      const { code, stderr } = await run(args, { cwd });
+      expect(stderr).toMatch(
+        new RegExp(`^holdfast: ${name}: expected the name of a file or a folder, got " ?"\n$`),
+      );
+      expect({ code, files: readdirSync(cwd) }).toEqual({ code: 1, files: [] });
+    },
+  );
+
+  it("`~` in a path is the user's folder, also where no shell has read it", async () => {
+    const HOME = temporaryFolder();
+    const env = { HOME, HOLDFAST_DATA_DIR: "~/data" };
+    expect(await run(["keys", "create", "--principal", "ada"], { env })).toMatchObject({ code: 0 });
+    expect(await run(["backup", "~/copy.db"], { env, cwd: HOME })).toMatchObject({ code: 0 });
+    expect(readdirSync(HOME).sort()).toEqual(["copy.db", "data"]);
   });
 
   it("names itself as a shell has to: in a clone through npx, unless the shell knows it", async () => {

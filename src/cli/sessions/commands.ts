@@ -5,7 +5,7 @@ import type { SettingName } from "../../config/config.ts";
 import { expectedError } from "../../lib/text/expected.ts";
 import type { Clearable } from "../../sessions/store.ts";
 import { FORMATS } from "../../transfer/formats/format.ts";
-import { onlyOf, readCount } from "../help.ts";
+import { onlyOf, readCount, readPath } from "../help.ts";
 import { settingsOf, withDataSettings } from "../setting-flags.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import type { ChangeFlags, GiveFlags } from "./change.ts";
@@ -85,7 +85,7 @@ export function addSessionCommands(sessions: Command, terminal: Terminal): void 
     .addOption(
       choice("format", "jsonl can be imported, markdown is for reading", ["jsonl", "markdown"]),
     )
-    .option("--output <file>", "file to write; default: standard output")
+    .option("--output <file>", "file to write; default: standard output", readPath("output"))
     .option("--force", "replace an existing file")
     .addOption(whose())
     .addHelpText("after", EXPORT_HELP)
@@ -112,7 +112,12 @@ export function addSessionCommands(sessions: Command, terminal: Terminal): void 
     .option("--json", "print JSON")
     .addHelpText("after", IMPORT_HELP)
     .action(async (files: string[], flags: ImportFlags) =>
-      (await import("./import.ts")).importFiles(settingsOf(flags), files, flags, terminal),
+      (await import("./import.ts")).importFiles(
+        settingsOf(flags),
+        files.map(readPath("file")),
+        flags,
+        terminal,
+      ),
     );
 
   addChanges(sessions, terminal);
