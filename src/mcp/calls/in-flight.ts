@@ -2,19 +2,20 @@
 import type { Writable } from "node:stream";
 import { Bag, type Place } from "../../lib/collections/bag.ts";
 import type { PendingResponse } from "./pending-response.ts";
+import { Waiters } from "./waiters.ts";
 
 export class PendingResponses {
   readonly #open = new Bag<PendingResponse>();
   /** The HTTP responses of requests without a response object yet. */
   readonly #entered = new Bag<Writable>();
-  #changed = Promise.withResolvers<void>();
+  readonly #waiters = new Waiters();
 
   /** Tracks a response until it is done, then gives back what its requests held. */
   track(response: PendingResponse, held: Disposable): void {
     const place = this.#open.add(response);
     void response.done.then(() => {
       this.#open.remove(place);
-      this.#changed.resolve();
+      this.#waiters.tell();
       held[Symbol.dispose]();
     });
   }
@@ -26,7 +27,7 @@ export class PendingResponses {
 
   leave(place: Place<Writable>): void {
     this.#entered.remove(place);
-    this.#changed.resolve();
+    this.#waiters.tell();
   }
 
   /** The durable streams whose requests run here. */
@@ -46,18 +47,12 @@ export class PendingResponses {
 
   /** Resolves when nothing is in flight, at the latest after `graceMs`. */
   async drain(graceMs: number): Promise<void> {
-    const { promise: overdue, resolve } = Promise.withResolvers<true>();
-    const timer = setTimeout(() => resolve(true), graceMs);
     // A stop does not wait for a caller that has gone.
     for (const place of this.#entered.places) {
       const { value: outgoing } = place;
       if (outgoing.closed) this.leave(place);
       else outgoing.once("close", () => this.leave(place));
     }
-    while (this.#open.size + this.#entered.size > 0) {
-      this.#changed = Promise.withResolvers();
-      if (await Promise.race([overdue, this.#changed.promise])) break;
-    }
-    clearTimeout(timer);
+    await this.#waiters.until(() => this.#open.size + this.#entered.size === 0, graceMs);
   }
 }

@@ -5,6 +5,7 @@ import { isAnswer, isNotification, isRequest } from "../../protocol/json-rpc.ts"
 import type { Caller } from "../../sessions/session.ts";
 import { interrupted } from "../calls/interruption.ts";
 import type { LoggedRequest, RequestLog, RequestOutcome } from "../calls/request-log.ts";
+import { Waiters } from "../calls/waiters.ts";
 
 export class LoggingTransport implements Transport {
   onclose?: () => void;
@@ -14,7 +15,7 @@ export class LoggingTransport implements Transport {
   readonly #requestLog: RequestLog;
   readonly #caller: () => Caller;
   readonly #open = new Map<RequestId, LoggedRequest & { requestId: string }>();
-  #answered = Promise.withResolvers<void>();
+  readonly #waiters = new Waiters();
 
   /** `caller` returns the client at the other end, as far as it is known. */
   constructor(wire: Transport, requestLog: RequestLog, caller: () => Caller) {
@@ -49,14 +50,7 @@ export class LoggingTransport implements Transport {
 
   /** Waits for the open requests at the end of the input. After `graceMs`, the rest is answered as interrupted. */
   async finish(graceMs: number): Promise<void> {
-    // Keep the process alive until then: a handler may wait on something that does not.
-    const { promise: overdue, resolve } = Promise.withResolvers<true>();
-    const timer = setTimeout(() => resolve(true), graceMs);
-    while (this.#awaited.length > 0) {
-      this.#answered = Promise.withResolvers();
-      if (await Promise.race([overdue, this.#answered.promise])) break;
-    }
-    clearTimeout(timer);
+    await this.#waiters.until(() => this.#awaited.length === 0, graceMs);
     const overdueIds = this.#awaited;
     await Promise.all(
       overdueIds.map((id) => this.send(interrupted({ ...this.#open.get(id)!.request, id }))),
@@ -85,7 +79,7 @@ export class LoggingTransport implements Transport {
     const logged = this.#open.get(id);
     if (logged === undefined) return;
     this.#open.delete(id);
-    this.#answered.resolve();
+    this.#waiters.tell();
     const caller = { ...this.#caller(), requestId: logged.requestId }; // a client that has sent `initialize` meanwhile is known now
     this.#requestLog.ended({ ...logged, caller }, ending);
   }
