@@ -85,6 +85,42 @@ describe.skipIf(!hasBrowser)(`the console in a browser${unless}`, () => {
     await page.locator("#m1").waitFor();
   });
 
+  it("leads to a message by its number", async () => {
+    const { url } = await serveHere();
+    const editor = await program(url, "long");
+    for (let n = 1; n <= 60; n++) await say(editor, `line ${n}`);
+    const page = await open({ viewport: { width: 1000, height: 500 } });
+    await page.goto(at(url, "/sessions"));
+    await page.getByRole("link", { name: "long" }).click();
+    await page.getByLabel("Message number").fill("30");
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/#m30$/);
+    const top = (): Promise<number> =>
+      page.locator("#m30").evaluate((one) => one.getBoundingClientRect().top);
+    await expect.poll(top).toBeLessThan(500);
+  });
+
+  it("keeps a value that is no JSON in its field until it is one", async () => {
+    const { url } = await serveHere();
+    const editor = await program(url, "work");
+    await editor.callTool({ name: "state_set", arguments: { key: "beds", value: [1] } });
+    const page = await open();
+    page.on("dialog", (dialog) => void dialog.accept());
+    await page.goto(at(url, "/sessions"));
+    await page.getByRole("link", { name: "work" }).click();
+    await page.getByText("beds", { exact: true }).click();
+    const field = page.getByLabel("Value of beds");
+    await field.fill("[1, 2");
+    await page.getByRole("button", { name: "Store" }).first().click();
+    expect(await field.inputValue()).toBe("[1, 2");
+    await field.fill("[1, 2]");
+    await page.getByRole("button", { name: "Store" }).first().click();
+    await page.getByText("version 2").click();
+    await field.fill("[1,");
+    await page.locator("details.key").getByRole("button", { name: "Delete" }).click();
+    await page.getByText("No keys.").waitFor();
+  });
+
   it("shows a part of the list without JavaScript, too", async () => {
     const { url } = await serveHere();
     for (const name of ["one", "two"]) await say(await program(url, name), name);

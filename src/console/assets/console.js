@@ -1,5 +1,5 @@
-// What pages do beyond forms and links: ask before a deletion, copy code, count and show choices at once, check a file's
-// size, move by keys.
+// What pages do beyond forms and links: ask before a deletion, copy code, count and show choices at once, check files and
+// values, move by keys.
 (() => {
   document.addEventListener(
     "click",
@@ -54,6 +54,21 @@
     target.setCustomValidity(isTooLarge ? target.dataset.tooLarge : "");
     document.querySelector("main > .fault")?.remove(); // it was about the file before
     target.reportValidity();
+  });
+
+  // A value that is no JSON stays in its field: the answer to the form would show the stored one.
+  const isJson = (text) => {
+    try {
+      JSON.parse(text);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  document.addEventListener("input", ({ target }) => {
+    if (!target.matches("textarea[data-json]")) return;
+    const fault = 'The value is not JSON. Text stands in quotes: "like this".';
+    target.setCustomValidity(isJson(target.value) ? "" : fault);
   });
 
   for (const form of document.querySelectorAll("form[data-auto]"))

@@ -26,7 +26,13 @@ const PAGE = 50;
 const AFTER = 10;
 
 export function sessionRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions): void {
-  app.get("/sessions/:id", (c) => sessionPage(c, options));
+  app.get("/sessions/:id", async (c) => {
+    // A form cannot name the place on the page that it leads to.
+    const seq = numberOf(c.req.query("to"));
+    if (seq !== undefined)
+      return c.redirect(`/console/sessions/${c.req.param("id")}?at=${seq}#m${seq}`, 303);
+    return sessionPage(c, options);
+  });
 
   // What has come since the page was made, for its end. Nothing new is 204.
   app.get("/sessions/:id/since/:seq", async (c) => {
@@ -143,7 +149,7 @@ const findInside = ({ id }: Session): Html =>
       <input type="search" name="q" aria-label="Find inside" placeholder="Find inside" dir="auto" />
     </form>
     <form action="/console/sessions/${id}">
-      <input name="at" inputmode="numeric" aria-label="Message number" placeholder="#" />
+      <input name="to" inputmode="numeric" aria-label="Message number" placeholder="#" />
     </form>
   </div>`;
 

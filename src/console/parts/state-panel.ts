@@ -30,7 +30,9 @@ export function statePanel(
               ${tokenInput(c)}
               <input type="hidden" name="version" value="0" />
               <label>Key <input name="key" required autocomplete="off" /></label>
-              <label>Value, as JSON <textarea name="value" rows="3" required></textarea></label>
+              <label
+                >Value, as JSON <textarea name="value" rows="3" required data-json></textarea>
+              </label>
               <button>Store</button>
             </form>
           </details>`
@@ -60,11 +62,18 @@ function entryView(
                 name="value"
                 rows="${Math.min(16, text.split("\n").length + 1)}"
                 spellcheck="false"
+                data-json
               >
 ${text}</textarea>
             </label>
             <button>Store</button>
-            <button name="do" value="delete" class="danger" data-confirm="Delete the key ${key}?">
+            <button
+              name="do"
+              value="delete"
+              formnovalidate
+              class="danger"
+              data-confirm="Delete the key ${key}?"
+            >
               Delete
             </button>
           </form>`
