@@ -216,6 +216,7 @@ export class LiveClients implements ConnectionHolder {
     while (this.#idle > this.#maxIdle || this.#idleBytes > MAX_IDLE_BYTES) this.#closeLongest();
   }
 
+  /** Looks at all of them: an order that is kept would cost each call, and only a client too many pays for this. */
   #closeLongest(): void {
     let longest: [string, Entry] | undefined;
     for (const one of this.#entries) {
