@@ -86,9 +86,22 @@ describe("a line", () => {
       error(-32600, "six", "params: expected object, received number"),
       error(-32600, null, "object"),
       error(-32700, null, "max-depth"),
-      error(-32000, null, "1000 bytes (the setting max-body)"),
+      error(-32000, 1, "1000 bytes (the setting max-body)"),
     ]);
     expect(received).toEqual([rpc("ping", undefined, 8)]);
+  });
+
+  it("that is too long is answered under its request's id, wherever programs write that", async () => {
+    const { send, lines, turn } = await pipe();
+    const long = { long: 'x","id":6,'.repeat(200), id: 5 };
+    send(rpc("ping", long, 7));
+    send({ method: "ping", params: long, jsonrpc: "2.0", id: "eight" });
+    send({ method: "ping", jsonrpc: "2.0", id: 9, params: long });
+    send({ jsonrpc: "2.0", id: 10, result: long }); // an answer: its id is not the client's
+    send({ jsonrpc: "2.0", method: "notifications/x", params: long });
+    await turn();
+    const ids = lines().map((line) => (line as Json)["id"] as unknown);
+    expect(ids).toEqual([7, "eight", 9, null, null]);
   });
 
   it("goes out without characters that readers take for its end", async () => {

@@ -18,7 +18,7 @@ import { dropNulls } from "../messages/absent.ts";
 import { type BatchParts, checkBatch, checkRevision, splitBatch } from "../messages/batch.ts";
 import { messageFault } from "../messages/faults.ts";
 import { checkContent, contentFault, readMessages } from "../messages/inbound.ts";
-import { Lines } from "./lines.ts";
+import { idAtEnds, type Line, Lines } from "./lines.ts";
 
 export interface PipeOptions {
   input: Readable;
@@ -106,14 +106,14 @@ export class PipeTransport implements Transport {
     void this.close();
   };
 
-  #line(line: Buffer | undefined): void {
+  #line({ bytes, isWhole }: Line): void {
     const { maxBytes, maxDepth } = this.#options;
     this.#orRefuse(() => {
-      if (line === undefined) {
+      if (!isWhole) {
         const fault = `The message is larger than ${maxBytes} bytes (the setting max-body).`;
-        throw new RequestError("too_large", fault);
+        throw new RequestError("too_large", fault, { request: { id: idAtEnds(bytes) } });
       }
-      const body = readMessages(line, maxDepth);
+      const body = readMessages(bytes, maxDepth);
       dropNulls(body);
       this.#receive(body);
     });
