@@ -13,6 +13,7 @@ import type { SettingReport } from "../config/report.ts";
 import type { FileImports } from "../imports/file-imports.ts";
 import { AppError } from "../lib/errors.ts";
 import { isId, newId } from "../lib/ids.ts";
+import { textFault } from "../lib/text/text.ts";
 import type { AuthorizationServer } from "../oauth/authorization-server.ts";
 import type { Grants } from "../oauth/grants.ts";
 import type { Session } from "../sessions/session.ts";
@@ -156,12 +157,14 @@ export const isChangeable = (c: ConsoleContext, { access }: Session): boolean =>
 export const logFailed = ({ log }: Pick<ConsoleOptions, "log">, error: unknown): void =>
   log.error(why(error), "an export was not finished");
 
-/** The text of a form's field; "" for a missing one. */
+/** The text of a form's field; "" for a missing one. @throws AppError `invalid` for text that cannot be stored */
 export async function formOf(c: ConsoleContext): Promise<(name: string) => string> {
   const form = await c.req.formData();
   return (name) => {
     const value = form.get(name);
-    // Browsers send line breaks as CR LF.
-    return typeof value === "string" ? value.replaceAll("\r\n", "\n") : "";
+    if (typeof value !== "string") return "";
+    const odd = textFault(value);
+    if (odd !== undefined) throw new AppError("invalid", `${name} ${odd}`);
+    return value.replaceAll("\r\n", "\n"); // as browsers send line breaks
   };
 }

@@ -86,5 +86,13 @@ it.each(Object.keys(ENGINES))(
       const answer = await browser.get(path);
       expect([path, answer.status]).toEqual([path, status]);
     }
+    const page = `/console/sessions/${id}`;
+    for (const [from, action, field] of [
+      [page, `${page}/unshare`, "principal"],
+      ["/console/import", "/console/import/start", "task"],
+    ] as const) {
+      const answer = await browser.send(from, action, { [field]: "a\0b" });
+      expect([action, answer.status]).toEqual([action, 400]);
+    }
   },
 );

@@ -16,6 +16,7 @@ import {
   type ConsoleContext,
   type ConsoleEnv,
   type ConsoleOptions,
+  formOf,
 } from "../context.ts";
 import { type Html, page, tokenField, tokenInput } from "../layout.ts";
 import { answerable, checkToken } from "../sign-in.ts";
@@ -95,8 +96,8 @@ export function importRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions): vo
   for (const [name, act] of Object.entries(acts))
     app.post(`/import/${name}`, async (c) => {
       checkMayWrite(c);
-      const id = (await c.req.formData()).get(TASK);
-      if (typeof id !== "string" || !(await act(c.get("principal"), id))) throw noTask();
+      const form = await formOf(c);
+      if (!(await act(c.get("principal"), form(TASK)))) throw noTask();
       return c.redirect(UPLOAD, 303);
     });
 }
