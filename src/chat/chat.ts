@@ -2,7 +2,7 @@
 // turns of one session never interleave, neither in this process (a queue) nor between processes (a claim in the
 // database).
 import type { LiveProcess } from "../idempotency/idempotent-calls.ts";
-import { AppError, toAppError } from "../lib/errors.ts";
+import { AppError, throughOutage, toAppError } from "../lib/errors.ts";
 import type { PageBounds } from "../lib/page.ts";
 import { eitherOf } from "../lib/text/expected.ts";
 import { type Changes, ChangeWait } from "../updates/changes.ts";
@@ -155,11 +155,11 @@ export class Chat {
     try {
       const reply = await this.#generate(turn, ask);
       const { text: content, finishReason, ...rest } = reply;
-      return {
-        question: turn.question,
-        answer: await notifyWith(() => this.#store.completeTurn(turn, { content, ...rest })),
-        finishReason,
-      };
+      // The model is not asked again for an outage of the database.
+      const answer = await throughOutage(() =>
+        notifyWith(() => this.#store.completeTurn(turn, { content, ...rest })),
+      );
+      return { question: turn.question, answer, finishReason };
     } catch (error) {
       // Report the first error. A failure that cannot be stored now (the disk is full, say) is stored before the next
       // turn.

@@ -316,9 +316,11 @@ describe.skipIf(!hasBrowser)(`the console in a browser${unless}`, () => {
     await page.getByRole("button", { name: "Go on" }).click();
     await page.getByRole("button", { name: "Sign out" }).waitFor();
     await page.goto(at(server.url, "/activity"));
-    const lines = await page
-      .locator("td time")
-      .evaluateAll((found) => found.map((one) => one.getClientRects().length));
+    const times = page.locator("td time");
+    await times.first().waitFor();
+    const lines = await times.evaluateAll((found) =>
+      found.map((one) => one.getClientRects().length),
+    );
     expect([...new Set(lines)]).toEqual([1]);
     for (const width of [768, 360]) {
       await page.setViewportSize({ width, height: 740 });

@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { connect as connectTo, createServer, type Socket } from "node:net";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { inspect } from "node:util";
 import type pg from "pg";
 import { expect, it, onTestFinished } from "vitest";
@@ -14,6 +15,7 @@ import { openStorage } from "../../src/storage/open.ts";
 import type { DatabaseServer, Storage } from "../../src/storage/storage.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { gate, serveHere } from "../support/here.ts";
+import { says, startModel } from "../support/model-server.ts";
 import { browserAt } from "../support/plain-browser.ts";
 import { listenLocally } from "../support/ports.ts";
 import { emptyDatabase } from "../support/postgres.ts";
@@ -204,6 +206,28 @@ it("answers a call that waits for its task behind an outage, and begins no other
   database.mend();
   expect((await call).says).toBe("worked");
   expect(runs).toBe(1);
+});
+
+it("stores a model's answer that comes while the database is away for a moment", async () => {
+  const database = await breakable((await emptyDatabase()).url);
+  const released = gate();
+  const model = await startModel();
+  model.next(says(released.wait, "Kelp."));
+  const config = {
+    "database-url": database.url,
+    ...{ model: "scripted-1", "model-url": model.url },
+  };
+  const { url } = await serveHere({ config });
+  const client = await introduce(url);
+  const call = client.call("chat", { prompt: "What grows there?" });
+  await model.called(1);
+  database.cut();
+  await expect.poll(async () => (await fetch(url.replace("/mcp", "/readyz"))).status).toBe(503);
+  released.open();
+  await setTimeout(100); // it tries to store the answer
+  database.mend();
+  expect((await call).says).toContain("Kelp.");
+  expect((await client.call("history_get")).says).toContain("Kelp.");
 });
 
 it("goes on with an import while which the database was away", async () => {
