@@ -227,20 +227,20 @@ it("a full principal's calls with request keys are done, and its oldest outcomes
 });
 
 describe("what is listened to", () => {
-  const uri = (n: number): string => `x:${n}/`.padEnd(4_000, "u");
+  const uri = (n: number): string => `x:${n}/`.padEnd(2_000, "u");
   const wanted = (many: number) => ({
     resourceSubscriptions: Array.from({ length: many }, (_, n) => uri(n)),
   });
 
   it("is bounded in bytes for one stream, for one client, and for one principal", async () => {
     const { url } = await serveHere();
-    const asked = modernRequest("subscriptions/listen", { notifications: wanted(65) });
+    const asked = modernRequest("subscriptions/listen", { notifications: wanted(129) });
     const tooMuch = await read(await postModern(url, asked));
     expect(tooMuch.messages).toMatchObject([{ error: { code: -32602 } }]);
     expect(tooMuch.text).toContain("256000 bytes");
 
-    const open = await Promise.all(Array.from({ length: 31 }, () => listen(url, wanted(64))));
-    const more = modernRequest("subscriptions/listen", { notifications: wanted(64) });
+    const open = await Promise.all(Array.from({ length: 31 }, () => listen(url, wanted(128))));
+    const more = modernRequest("subscriptions/listen", { notifications: wanted(128) });
     const refused = await read(await postModern(url, more));
     expect([refused.status, refused.headers.get("retry-after")]).toEqual([429, "1"]);
     expect(refused.text).toContain("at most 8000000 bytes of uris");
@@ -258,17 +258,17 @@ describe("what is listened to", () => {
     const { person, folder } = await serveWithKeys();
     const ana = await person("ana", "2025");
     const subscribe = (n: number) => ana.ask("resources/subscribe", { uri: uri(n) });
-    await Promise.all(Array.from({ length: 64 }, (_, n) => subscribe(n)));
-    expect((await subscribe(64)).text).toContain("at most 256000 bytes");
+    await Promise.all(Array.from({ length: 128 }, (_, n) => subscribe(n)));
+    expect((await subscribe(128)).text).toContain("at most 256000 bytes");
     await ana.ask("resources/unsubscribe", { uri: uri(0) });
-    expect((await subscribe(65)).text).not.toContain("error");
-    expect(rows(folder, "SELECT uri FROM subscriptions")).toHaveLength(64);
+    expect((await subscribe(129)).text).not.toContain("error");
+    expect(rows(folder, "SELECT uri FROM subscriptions")).toHaveLength(128);
   });
 
   it("leaves nothing of a stream that was refused", async () => {
     const { person, folder } = await serveWithKeys({ "max-storage": "400kb" });
     const ana = await person("ana");
-    const refused = await ana.ask("subscriptions/listen", { notifications: wanted(9) });
+    const refused = await ana.ask("subscriptions/listen", { notifications: wanted(18) });
     expect(refused.text).toContain("max-storage");
     await expect.poll(() => rows(folder, "SELECT uri FROM subscriptions")).toEqual([]);
   });

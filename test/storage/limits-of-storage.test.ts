@@ -200,8 +200,8 @@ describe("max-database", () => {
     const { person } = await serveWithKeys({ "max-database": spare(200), "log-level": "silent" });
     const ana = await person("ana", "2025");
     let said = "";
-    for (let n = 0; n < 300 && !said.includes("max-database"); n += 1) {
-      const uri = `x:${n}/`.padEnd(4_000, "u");
+    for (let n = 0; n < 600 && !said.includes("max-database"); n += 1) {
+      const uri = `x:${n}/`.padEnd(2_000, "u");
       said = (await ana.ask("resources/subscribe", { uri })).text;
     }
     expect(said).toContain("max-database");
@@ -214,7 +214,7 @@ describe("max-database", () => {
 });
 
 describe("what a program says of itself", () => {
-  it("has at most 64,000 bytes, in both eras, and so has each uri at most 4,096", async () => {
+  it("has at most 64,000 bytes, in both eras, and so has each uri at most 2,048", async () => {
     const { url, key, person, folder } = await serveWithKeys();
     const clientInfo = { name: "x".repeat(70_000), version: "1" };
     const answer = await post(url, initialize({ clientInfo }), bearer(await key("ana")));
