@@ -22,6 +22,19 @@ const ENGINES: Readonly<Record<string, () => Promise<Settings>>> = {
   PostgreSQL: async () => ({ "database-url": (await emptyDatabase()).url }),
 };
 
+/** A tool that reports its half after `wait`, and goes on until it is cancelled. */
+const halfDone = (wait: Promise<void>) =>
+  defineTool({
+    ...{ name: "slow", description: "Waits.", session: "none", input: z.object({}) },
+    async handler({ signal, progress }) {
+      await wait;
+      await progress(1, 2, "half");
+      await once(signal, "abort");
+      signal.throwIfAborted();
+      return "never";
+    },
+  });
+
 const liveAt = (...parts: readonly string[]): string =>
   `/console/live?${new URLSearchParams(parts.map((part) => ["part", part])).toString()}`;
 
@@ -185,16 +198,7 @@ describe("the streams of open pages", () => {
 
   it("name the calls of programs while they report progress", async () => {
     const { wait, open } = gate();
-    const slow = defineTool({
-      ...{ name: "slow", description: "Waits.", session: "none", input: z.object({}) },
-      async handler({ signal, progress }) {
-        await wait;
-        await progress(1, 2, "half");
-        await once(signal, "abort");
-        signal.throwIfAborted();
-        return "never";
-      },
-    });
+    const slow = halfDone(wait);
     const server = await serveWithKeys({}, { tools: [slow] });
     const { browser, key } = await signedIn(server, "ana");
     const { named } = follow(await browser.get(liveAt("activity")));
@@ -255,15 +259,7 @@ describe.skipIf(!hasBrowser)(`open pages of one browser${unless}`, () => {
 
   it("leave the focus where it is when what they show is fetched anew", async () => {
     const { wait, open: goOn } = gate();
-    const slow = defineTool({
-      ...{ name: "slow", description: "Waits.", session: "none", input: z.object({}) },
-      async handler({ signal, progress }) {
-        await wait;
-        await progress(1, 2, "half");
-        await once(signal, "abort");
-        signal.throwIfAborted();
-      },
-    });
+    const slow = halfDone(wait);
     const { url } = await serveHere({ tools: [slow] });
     const client = await program(url, "work");
     const call = client.callTool({ name: "slow" });
