@@ -23,8 +23,9 @@ export function migrate(
 ): void {
   const apply = sqlite.transaction(() => {
     sqlite.exec(TABLE);
-    refuseNewer(sqlite, appliedVersion(sqlite), wanted);
-    const applied = complete(sqlite, appliedVersion(sqlite));
+    const found = appliedVersion(sqlite);
+    refuseNewer(sqlite, found, wanted);
+    const applied = complete(sqlite, found);
     const record = sqlite.prepare(
       "INSERT INTO __drizzle_migrations (hash, created_at) VALUES (?, ?)",
     );
