@@ -1,3 +1,4 @@
+import { parsedJson } from "../../lib/json/parsed.ts";
 // The body of an endpoint's answer as a stream of events that the AI SDK reads (events.ts), one line at a time.
 import { newMemory, UNREADABLE, type Wire } from "./events.ts";
 import { isWebPage, messageIn, saidIn } from "./said.ts";
@@ -66,7 +67,7 @@ function eventsOf(wire: Wire): Transformer<string, string> {
     }
     if (value === undefined && name !== "error") {
       // The SDK reports text that is no JSON. Another value says nothing, and neither does what a cut has left.
-      return isCut || isJson(text) ? "" : linesOfData(text);
+      return isCut || parsedJson(text) !== undefined ? "" : linesOfData(text);
     }
     const event = value === undefined ? wire.failure(text) : wire.event(value, memory);
     if (event === undefined) return "";
@@ -136,15 +137,6 @@ function parsed(text: string): Fields | undefined {
     return typeof value === "object" && value !== null ? (value as Fields) : undefined;
   } catch {
     return undefined;
-  }
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
   }
 }
 
