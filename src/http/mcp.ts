@@ -88,8 +88,7 @@ export class McpHandlers {
     dropNulls(body);
     if (Array.isArray(body) && body.length > 1)
       limitBatch(rate, c.get("principal").id, body.length);
-    const { messages: valid, refused } = Array.isArray(body) ? splitBatch(body) : WHOLE;
-    const delivered = valid ?? body;
+    const { messages: delivered, refused } = partsOf(body);
     const route = classify(messageHeaders(c), delivered);
     if (route.kind === "reject") throw refusal(route, delivered);
     const message = delivered as JSONRPCMessage | JSONRPCMessage[];
@@ -138,8 +137,9 @@ export class McpHandlers {
   }
 }
 
-/** A message that is no batch. */
-const WHOLE: Partial<BatchParts> & Pick<BatchParts, "refused"> = { refused: [] };
+/** A message that is no batch is delivered as it is. */
+const partsOf = (body: unknown): { messages: unknown; refused: BatchParts["refused"] } =>
+  Array.isArray(body) ? splitBatch(body) : { messages: body, refused: [] };
 
 /** The answer to a batch with the answers to its entries that were refused. */
 function beside(refused: BatchParts["refused"], answer: HttpAnswer): HttpAnswer {
